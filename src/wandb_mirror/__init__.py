@@ -1,0 +1,1 @@
+"""A local copy of Weights & Biases data: synced incrementally, queried with SQL, edited offline."""

@@ -1,0 +1,41 @@
+"""The history of a run: what it logged, step by step.
+
+Order: by step.   Resumable: by run, from the step after the last one stored.
+Cost: one request for about 1,000 steps of a run, fewer steps where rows are wide.
+Names: ``minStep`` is inclusive, ``maxStep`` exclusive; every row comes when ``samples`` is at least
+the number of rows in the window, which ``maxStep - minStep`` always is. Rows are JSON text.
+``historyKeys.lastStep`` says where history ends; ``historyLineCount`` how many lines were logged.
+History lives in the warehouse alone: its columns are the metrics themselves.
+"""
+
+from __future__ import annotations
+
+from wandb_mirror.kinds.spec import Field, Kind, Type
+
+LIVE_STATES = frozenset({"running", "pending", "preempting"})
+"""The states in which a run may still log; ``preempted`` runs come back as ``pending``."""
+
+HISTORY = Kind(
+    name="history",
+    plural="history",
+    about="What runs logged, step by step.",
+    upstream_type="Run",
+    shape="steps",
+    scope="run",
+    path=("project", "run", "history"),
+    key=("project_id", "run_id"),
+    counted_by="history_line_count",
+    live_while=("state", LIVE_STATES),
+    page_size=1000,
+    fields=(
+        Field(
+            "line_count",
+            "historyLineCount",
+            Type.INTEGER,
+            about="Lines upstream had when the run was read.",
+        ),
+        Field(
+            "keys", "historyKeys", Type.JSON, about="Upstream's index of metrics, with lastStep."
+        ),
+    ),
+)

@@ -1,0 +1,111 @@
+"""What passes between rooms: pages of rows, windows of steps, and how far they got."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Row = dict[str, Any]
+"""One object by column: scope columns, then the kind's fields; a column upstream lacks is None."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeOf:
+    """Where a walk looks: its names for upstream's variables and its columns for our rows."""
+
+    entity: str | None = None
+    project: str | None = None
+    project_id: str | None = None
+    run_id: str | None = None
+
+    def columns(self, names: Sequence[str]) -> Row:
+        """Return the scope columns named, as rows of this scope begin with them."""
+        return {name: getattr(self, name) for name in names}
+
+    def __str__(self) -> str:
+        """Return the path as people write it."""
+        return "/".join(part for part in (self.entity, self.project, self.run_id) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """One page of a listing."""
+
+    rows: Sequence[Row]
+    has_next: bool
+    cursor: str | None = None
+    bad: Sequence[tuple[str, str]] = ()
+    """Objects that could not be kept: (key as far as it could be read, what is wrong)."""
+
+
+HistoryStatus = Literal["none", "partial", "live", "selected", "complete", "failed"]
+"""How much of a run's history is here.
+
+none: not asked for. partial: some is missing and will be fetched. live: complete up to the last
+sync of a run that still runs. selected: all that the metric selection asks for. complete: all.
+failed: see ``sync_errors``.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryCursor:
+    """How far the history of one run has been read. Lives in the warehouse, beside the rows."""
+
+    next_step: int = 0
+    """Where reading goes on: every step below is stored."""
+    line_count: int | None = None
+    """Upstream's ``historyLineCount`` when the latest reading began."""
+    status: HistoryStatus = "none"
+    has_ended: bool = False
+    """Whether the run had ended when the latest reading began."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepsPage:
+    """All history rows of one run from ``min_step`` up to, not including, ``max_step``.
+
+    Saving one replaces what was stored of that run in that range.
+    """
+
+    project_id: str
+    run_id: str
+    min_step: int
+    max_step: int | None
+    """None on the last page of a complete reading: nothing may remain stored past ``min_step``."""
+    lines: Sequence[str]
+    """The rows, each the JSON text of one object, as upstream sent them."""
+    cursor: HistoryCursor
+    """How far the run has been read once this page is saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What saving rows did."""
+
+    changed: int = 0
+    unchanged: int = 0
+    keys_changed: Sequence[str] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class StepsRequest:
+    """A window of one run's steps: ``min_step`` inclusive, ``max_step`` exclusive."""
+
+    run_id: str
+    min_step: int
+    max_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepsReply:
+    """What upstream answers to a ``StepsRequest``."""
+
+    lines: Sequence[str]
+    """The rows of the window, each the JSON text of one object."""
+    line_count: int | None
+    """Lines the run has in all, as upstream counts them; None where the server does not say."""
+    last_step: int | None
+    """The run's largest step, -1 without history; None where the server does not say."""
+    exists: bool = True
+    """False where upstream shows no such run."""

@@ -1,0 +1,141 @@
+"""What a kind is: one sort of upstream object, said as data, each field once.
+
+Everything else is derived from it: the GraphQL text, the store's table, the change check, the
+published table and its documentation. A kind holds no code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+
+class Type(Enum):
+    """How a value arrives and how it is kept."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    REAL = "real"
+    BOOLEAN = "boolean"
+    TIME = "time"
+    """ISO 8601 text upstream (no zone means UTC); a naive UTC timestamp here."""
+    JSON = "json"
+    """A JSON value inside the reply; kept as JSON text."""
+    JSON_TEXT = "json text"
+    """Text that holds JSON (upstream's ``JSONString``); kept exactly as it arrived."""
+
+
+Shape = Literal["node", "connection", "steps"]
+"""How upstream hands a kind out: a single object; a Relay connection; a run's steps by windows."""
+
+WhenGone = Literal["deleted", "inaccessible", "removed"]
+"""deleted: the row stays, with ``deleted_at``. inaccessible: no one can tell absent from invisible,
+the row stays, with ``inaccessible_since``. removed: the row is a member of a set and goes."""
+
+Scope = Literal["server", "entity", "project", "run"]
+"""Where objects of a kind are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of a kind, and where upstream has it."""
+
+    column: str
+    source: str
+    """Upstream's field; a dot goes into a nested object (``user.username``)."""
+    type: Type = Type.TEXT
+    about: str = ""
+    """One sentence for the schema page and the published column's comment."""
+    is_heavy: bool = False
+    """Too big for the listing that looks for changes: asked for only where something changed."""
+    is_lower: bool = False
+    """Upstream's spelling varies; kept in lower case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A sort of upstream object."""
+
+    name: str
+    plural: str
+    """The name of its table, and what ``sync --only`` calls it."""
+    about: str
+    upstream_type: str
+    """The GraphQL type, as W&B names it; other servers may name it otherwise."""
+    shape: Shape
+    scope: Scope
+    path: tuple[str, ...]
+    """Upstream's fields from the root to the listing or the object, last the one that is read."""
+    key: tuple[str, ...]
+    """The columns that name one object for good; scope columns come first."""
+    fields: tuple[Field, ...]
+    node_path: tuple[str, ...] = ()
+    """Where a single object of a listed kind can be read by itself, if anywhere."""
+    order: str | None = None
+    """Upstream's order for the walk, over a column that never moves."""
+    seek: str | None = None
+    """The column ``order`` names. The walk goes on from its last value, because upstream's cursors
+    are offsets and skip rows when rows vanish."""
+    counted_by: str | None = None
+    """The column of the scope's row that says how many objects there should be."""
+    holds: Scope | None = None
+    """The scope that each object of this kind is, for kinds that are looked for inside it."""
+    live_while: tuple[str, frozenset[str]] | None = None
+    """A column of the scope's row and the values with which the scope may still grow."""
+    page_size: int = 200
+    """Objects asked for in one page of the listing, at first."""
+    detail_size: int = 100
+    """Objects asked for in one page with heavy fields, at first."""
+    when_gone: WhenGone = "removed"
+    """What happens to an object that is missing from a complete listing."""
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that contradicts itself."""
+        columns = [field.column for field in self.fields]
+        if len(set(columns)) != len(columns):
+            raise ValueError(f"kind {self.name}: a column stands twice")
+        own = {*columns, *SCOPE_COLUMNS[self.scope]}
+        if missing := [column for column in self.key if column not in own]:
+            raise ValueError(f"kind {self.name}: key columns {missing} are nowhere")
+        if self.seek is not None and (self.seek not in columns or self.order is None):
+            raise ValueError(f"kind {self.name}: seek needs a column and an order")
+        if any(field.is_heavy for field in self.fields if field.column in self.key):
+            raise ValueError(f"kind {self.name}: a key column cannot be heavy")
+
+    @property
+    def scope_columns(self) -> tuple[str, ...]:
+        """Columns that come from the scope and not from the object."""
+        return SCOPE_COLUMNS[self.scope]
+
+    @property
+    def own_key(self) -> str:
+        """The key column that is the object's own: unique within its scope."""
+        return self.key[-1]
+
+    @property
+    def light_fields(self) -> tuple[Field, ...]:
+        """The fields of the listing that looks for changes."""
+        return tuple(field for field in self.fields if not field.is_heavy)
+
+    @property
+    def has_heavy_fields(self) -> bool:
+        """Whether changed objects are read a second time, whole."""
+        return any(field.is_heavy for field in self.fields)
+
+    def field(self, column: str) -> Field:
+        """Return the field kept in ``column``; ``KeyError`` where there is none."""
+        for field in self.fields:
+            if field.column == column:
+                return field
+        raise KeyError(f"kind {self.name} has no column {column}")
+
+
+SCOPE_COLUMNS: dict[str, tuple[str, ...]] = {
+    "server": (),
+    "entity": (),
+    "project": ("project_id",),
+    "run": ("project_id", "run_id"),
+}
+"""The columns with which the rows of a scope begin. ``project_id`` is upstream's ``internalId``,
+which a renamed project keeps; where a server lacks it, its ``id``."""

@@ -1,0 +1,29 @@
+"""The viewer: the user whose key is in use.
+
+Order: one object.   Resumable: nothing to resume.   Cost: one request a sync.
+Names: upstream's ``entity`` is the *name* of the default entity.
+A wrong key is answered with HTTP 200 and ``viewer: null``. Keys (``apiKeys``) are never asked for.
+"""
+
+from __future__ import annotations
+
+from wandb_mirror.kinds.spec import Field, Kind, Type
+
+VIEWER = Kind(
+    name="viewer",
+    plural="viewers",
+    about="The user whose API key the mirror was synced with.",
+    upstream_type="User",
+    shape="node",
+    scope="server",
+    path=("viewer",),
+    key=("user_id",),
+    fields=(
+        Field("user_id", "id", about="Upstream's id of the user."),
+        Field("username", "username", about="The user's handle."),
+        Field("name", "name", about="The user's name as shown."),
+        Field("email", "email", about="The user's mail address."),
+        Field("is_admin", "admin", Type.BOOLEAN, about="Whether the user administers the server."),
+        Field("default_entity", "entity", about="The entity used where none is named."),
+    ),
+)

@@ -1,0 +1,159 @@
+"""Walk a listing, page by page, and tell whether all of it was seen.
+
+Upstream's cursors are offsets: a row that vanishes during a walk makes the next page skip one. So
+the walk goes on from the last value of a column that never moves (``Kind.seek``) wherever the
+server can filter and order by it, and by cursor only inside one value or on other servers.
+A page may be empty and have a next one. A server may ignore ``after`` for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from wandb_mirror.errors import Interrupted, Retry, UpstreamBroken
+from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf
+from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.pull.reach import Reach
+
+REPEATS_BORNE = 3
+"""Pages in a row without one new object before a listing counts as stuck."""
+EMPTY_BORNE = 1000
+"""The same for empty pages whose cursor moves: rows hidden by permissions, long but finite."""
+
+
+@dataclass(slots=True)
+class Listing:
+    """One walk over a listing; after the last page it knows whether it saw everything."""
+
+    kind: Kind
+    scope: ScopeOf
+    seen: set[str] = field(default_factory=set)
+    bad: list[tuple[str, str]] = field(default_factory=list)
+    has_ended: bool = False
+    """The server said that there is no further page."""
+    stuck: str = ""
+    """Why the walk ended before the server said so."""
+    _in_this_pass: set[str] = field(default_factory=set)
+
+    def is_complete(self, expected: int | None) -> bool:
+        """Tell whether what was not seen is gone: the server's own count must not say otherwise."""
+        known = len(self.seen) + len(self.bad)
+        return self.has_ended and not self.stuck and not self.bad and known >= (expected or 0)
+
+    def pages(self, reach: Reach) -> Iterator[list[Row]]:
+        """Yield the rows not yet seen, page by page."""
+        place = _Place(self.kind, self.kind.page_size)
+        place.is_seeking = self.kind.seek is not None and reach.upstream.can_seek(self.kind)
+        repeats = empties = 0
+        while not self.has_ended and not self.stuck:
+            if reach.stop.is_set():
+                raise Interrupted("stopped as asked; the next sync goes on from here")
+            page = _fetch(self.kind, self.scope, reach, place)
+            if place.breaks_order(page.rows):
+                place = _Place(self.kind, place.first)
+                self._in_this_pass.clear()
+                continue
+            before = len(self._in_this_pass)
+            yield self._take(page)
+            self.has_ended = not page.has_next
+            repeats = 0 if len(self._in_this_pass) > before or not page.rows else repeats + 1
+            empties = 0 if page.rows else empties + 1
+            if not self.has_ended:
+                has_moved = place.move_past(page)
+                self.stuck = _say_stuck(has_moved=has_moved, repeats=repeats, empties=empties)
+
+    def _take(self, page: RowPage) -> list[Row]:
+        """Return the page's rows that are new to this walk."""
+        key = self.kind.own_key
+        fresh = {row[key]: row for row in page.rows if row[key] not in self.seen}
+        self.seen.update(fresh)
+        self._in_this_pass.update(row[key] for row in page.rows)
+        self.bad.extend(bad for bad in page.bad if bad not in self.bad)
+        return list(fresh.values())
+
+
+def _say_stuck(*, has_moved: bool, repeats: int, empties: int) -> str:
+    """Return why the walk cannot go on, or nothing."""
+    if not has_moved:
+        return "upstream says there is a next page and gives no way to it (its cursor stands still)"
+    if repeats > REPEATS_BORNE:
+        return "upstream sends the same page again and again (it ignores the cursor)"
+    if empties > EMPTY_BORNE:
+        return "upstream sends nothing but empty pages"
+    return ""
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where the walk stands."""
+
+    kind: Kind
+    first: int
+    is_seeking: bool = False
+    value: Any = None
+    """The last value of the seek column; the next page begins with it."""
+    cursor: str | None = None
+
+    @property
+    def filters(self) -> dict[str, Any] | None:
+        """Upstream's filter for the rest of the listing."""
+        if self.value is None or self.kind.seek is None:
+            return None
+        return {self.kind.field(self.kind.seek).source: {"$gte": _spell(self.value)}}
+
+    def breaks_order(self, rows: Any) -> bool:
+        """Tell whether the server's order or filter is not what was asked for.
+
+        Then seeking would skip rows, and the walk must start again by cursor.
+        """
+        if not self.is_seeking or self.kind.seek is None:
+            return False
+        values = [row[self.kind.seek] for row in rows]
+        if any(value is None for value in values):
+            return True
+        floor = [] if self.value is None else [self.value]
+        ordered = floor + values
+        return any(later < earlier for earlier, later in pairwise(ordered))
+
+    def move_past(self, page: RowPage) -> bool:
+        """Move to the next page; False where there is no way to it."""
+        if self.is_seeking and self.kind.seek is not None and page.rows:
+            last = page.rows[-1][self.kind.seek]
+            if last != self.value:
+                self.value, self.cursor = last, None
+                return True
+        if page.cursor is None or page.cursor == self.cursor:
+            return False
+        self.cursor = page.cursor
+        return True
+
+
+def _spell(value: Any) -> str:
+    """Return a time as upstream's filters take it: without ``Z`` it would match nothing."""
+    if not isinstance(value, datetime):
+        return str(value)
+    text = value.replace(tzinfo=UTC).isoformat(timespec="auto")
+    return text.replace("+00:00", "Z")
+
+
+def _fetch(kind: Kind, scope: ScopeOf, reach: Reach, place: _Place) -> RowPage:
+    """Fetch the page at ``place``, smaller ones where upstream chokes on a large one."""
+    while True:
+        try:
+            return reach.upstream.fetch_listing_page(
+                kind,
+                scope,
+                fields="light",
+                first=place.first,
+                after=place.cursor,
+                filters=place.filters,
+                order=kind.order,
+            )
+        except Retry as error:
+            if not isinstance(error, UpstreamBroken) or not error.is_too_large or place.first == 1:
+                raise
+            place.first = max(1, place.first // 2)

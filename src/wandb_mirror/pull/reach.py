@@ -1,0 +1,48 @@
+"""What a walk is handed: where it reads, where it saves, and when it must stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from wandb_mirror.kinds.pages import Row, ScopeOf, StepsPage
+from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.progress import Progress
+
+if TYPE_CHECKING:
+    from wandb_mirror.upstream.shapes import Upstream
+
+
+class Keeper(Protocol):
+    """Keeps what a walk brings. Only the thread that walks calls it."""
+
+    def select_changed(self, kind: Kind, scope: ScopeOf, rows: Sequence[Row]) -> list[Row]:
+        """Return those of the light rows that are new, differ from what is kept, or were gone."""
+
+    def save(self, kind: Kind, rows: Sequence[Row], *, is_whole: bool) -> int:
+        """Keep rows in one transaction; return how many differed."""
+
+    def mark_missing(self, kind: Kind, scope: ScopeOf, seen: Collection[str]) -> int:
+        """Mark what is kept of a scope and was not seen in a complete listing; return how many."""
+
+    def set_aside(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
+        """Record one object that could not be read; it is tried again by the next sync."""
+
+    def put_back(self, kind: Kind, scope: ScopeOf, own_keys: Collection[str]) -> None:
+        """Forget that these were set aside: they have been read."""
+
+    def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> Collection[str]:
+        """Keep history in one transaction; return the ids of the runs that could not be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Everything outside that a walk may touch."""
+
+    upstream: Upstream
+    keeper: Keeper
+    stop: threading.Event
+    progress: Progress
+    workers: int
