@@ -23,6 +23,7 @@ MirrorError
   Skip
     BadRow
     Refused
+    NotOffered
 
 *Stop*: fix something and start again. *Retry*: the same call may work later. *Skip*: this one
 thing is set aside, recorded in ``sync_errors``, and the rest goes on.
@@ -136,6 +137,10 @@ class BadRow(Skip):
         self.kind = kind
         self.key = key
         self.problem = problem
+
+
+class NotOffered(Skip):
+    """This server has no such thing; nothing is wrong, and nothing of it can be mirrored."""
 
 
 class Refused(Skip):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsPage, StepsReply, StepsRequest
-from wandb_mirror.kinds.spec import Field, Kind, Type
+from wandb_mirror.kinds.spec import IN_PROJECT, At, Field, Kind, Type
 from wandb_mirror.progress import Silence
 from wandb_mirror.pull.reach import Reach
 
@@ -22,7 +22,7 @@ THING = Kind(
     upstream_type="Thing",
     shape="connection",
     scope="project",
-    path=("project", "things"),
+    path=(IN_PROJECT, At("things")),
     key=("project_id", "thing_id"),
     order="+created_at",
     seek="created_at",
@@ -43,7 +43,7 @@ PLAIN = Kind(
     upstream_type="Plain",
     shape="connection",
     scope="project",
-    path=("project", "plains"),
+    path=(IN_PROJECT, At("plains")),
     key=("project_id", "thing_id"),
     page_size=4,
     when_gone="removed",
@@ -56,7 +56,7 @@ STEPS = Kind(
     upstream_type="Thing",
     shape="steps",
     scope="run",
-    path=("project", "thing", "steps"),
+    path=(IN_PROJECT, At("thing"), At("steps")),
     key=("project_id", "run_id"),
     page_size=10,
     fields=(),

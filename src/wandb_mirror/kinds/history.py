@@ -10,7 +10,7 @@ History lives in the warehouse alone: its columns are the metrics themselves.
 
 from __future__ import annotations
 
-from wandb_mirror.kinds.spec import Field, Kind, Type
+from wandb_mirror.kinds.spec import IN_PROJECT, At, Field, Kind, Type
 
 LIVE_STATES = frozenset({"running", "pending", "preempting"})
 """The states in which a run may still log; ``preempted`` runs come back as ``pending``."""
@@ -22,7 +22,7 @@ HISTORY = Kind(
     upstream_type="Run",
     shape="steps",
     scope="run",
-    path=("project", "run", "history"),
+    path=(IN_PROJECT, At("run", (("name", "run_id"),)), At("history")),
     key=("project_id", "run_id"),
     counted_by="history_line_count",
     live_while=("state", LIVE_STATES),

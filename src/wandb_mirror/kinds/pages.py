@@ -95,6 +95,8 @@ class StepsRequest:
     run_id: str
     min_step: int
     max_step: int
+    is_first: bool = True
+    """Whether to ask also how many lines there are and where they end."""
 
 
 @dataclass(frozen=True, slots=True)

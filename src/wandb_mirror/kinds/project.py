@@ -8,7 +8,7 @@ Names: ``project_id`` is upstream's ``internalId`` (its ``id`` changes when it i
 
 from __future__ import annotations
 
-from wandb_mirror.kinds.spec import Field, Kind, Type
+from wandb_mirror.kinds.spec import IN_ENTITY, IN_PROJECT, At, Field, Kind, Type
 
 PROJECT = Kind(
     name="project",
@@ -17,13 +17,18 @@ PROJECT = Kind(
     upstream_type="Project",
     shape="connection",
     scope="entity",
-    path=("models",),
-    node_path=("project",),
+    path=(At("models", IN_ENTITY),),
+    node_path=(IN_PROJECT,),
     holds="project",
     key=("project_id",),
     when_gone="inaccessible",
     fields=(
-        Field("project_id", "internalId", about="The id a project keeps when it is renamed."),
+        Field(
+            "project_id",
+            "internalId",
+            about="The id a project keeps when it is renamed.",
+            fallback="id",
+        ),
         Field("storage_id", "id", about="The id that mutations take."),
         Field("entity", "entityName", about="The entity that owns the project."),
         Field("project", "name", about="The project's name."),

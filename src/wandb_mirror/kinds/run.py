@@ -10,7 +10,7 @@ is our ``run_id``; upstream ``displayName`` is our ``name``. Filters speak the u
 
 from __future__ import annotations
 
-from wandb_mirror.kinds.spec import Field, Kind, Type
+from wandb_mirror.kinds.spec import IN_PROJECT, At, Field, Kind, Type
 
 RUN = Kind(
     name="run",
@@ -19,7 +19,7 @@ RUN = Kind(
     upstream_type="Run",
     shape="connection",
     scope="project",
-    path=("project", "runs"),
+    path=(IN_PROJECT, At("runs")),
     holds="run",
     key=("project_id", "run_id"),
     order="+created_at",

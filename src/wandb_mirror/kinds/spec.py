@@ -38,6 +38,19 @@ Scope = Literal["server", "entity", "project", "run"]
 
 
 @dataclass(frozen=True, slots=True)
+class At:
+    """One step of the way from the root of a reply to what is read."""
+
+    field: str
+    arguments: tuple[tuple[str, str], ...] = ()
+    """Upstream's argument and the part of the scope that goes into it."""
+
+
+IN_ENTITY = (("entityName", "entity"),)
+IN_PROJECT = At("project", (("entityName", "entity"), ("name", "project")))
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One column of a kind, and where upstream has it."""
 
@@ -49,6 +62,8 @@ class Field:
     """One sentence for the schema page and the published column's comment."""
     is_heavy: bool = False
     """Too big for the listing that looks for changes: asked for only where something changed."""
+    fallback: str | None = None
+    """Where a server that lacks ``source`` has the same."""
     is_lower: bool = False
     """Upstream's spelling varies; kept in lower case."""
 
@@ -65,12 +80,12 @@ class Kind:
     """The GraphQL type, as W&B names it; other servers may name it otherwise."""
     shape: Shape
     scope: Scope
-    path: tuple[str, ...]
-    """Upstream's fields from the root to the listing or the object, last the one that is read."""
+    path: tuple[At, ...]
+    """The way from the root to the listing or the object, last the one that is read."""
     key: tuple[str, ...]
     """The columns that name one object for good; scope columns come first."""
     fields: tuple[Field, ...]
-    node_path: tuple[str, ...] = ()
+    node_path: tuple[At, ...] = ()
     """Where a single object of a listed kind can be read by itself, if anywhere."""
     order: str | None = None
     """Upstream's order for the walk, over a column that never moves."""

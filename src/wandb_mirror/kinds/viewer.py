@@ -7,7 +7,7 @@ A wrong key is answered with HTTP 200 and ``viewer: null``. Keys (``apiKeys``) a
 
 from __future__ import annotations
 
-from wandb_mirror.kinds.spec import Field, Kind, Type
+from wandb_mirror.kinds.spec import At, Field, Kind, Type
 
 VIEWER = Kind(
     name="viewer",
@@ -16,7 +16,7 @@ VIEWER = Kind(
     upstream_type="User",
     shape="node",
     scope="server",
-    path=("viewer",),
+    path=(At("viewer"),),
     key=("user_id",),
     fields=(
         Field("user_id", "id", about="Upstream's id of the user."),

@@ -64,7 +64,7 @@ class Reading:
         )
         if self.last_step is None:
             width = min(LARGEST_WINDOW, width << min(self.empties, 20))
-        return StepsRequest(self.run_id, self.next_step, self.next_step + width)
+        return StepsRequest(self.run_id, self.next_step, self.next_step + width, self.is_first)
 
     def take(self, reply: StepsReply, asked: StepsRequest, scope: ScopeOf) -> StepsPage:
         """Move past a reply and return it as a page with the cursor that goes with it."""

@@ -1,0 +1,1 @@
+"""The command line: reads flags, makes one call, prints. Data to stdout, talk to stderr."""

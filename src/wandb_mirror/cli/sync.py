@@ -1,0 +1,97 @@
+"""``sync``: pull what changed and publish it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from wandb_mirror.cli.context import Wish, pass_wish
+
+if TYPE_CHECKING:
+    from wandb_mirror.mirror.mirror import Mirror
+    from wandb_mirror.mirror.report import SyncReport
+
+WITH_SKIPS = 3
+
+
+@click.command("sync")
+@click.argument("targets", nargs=-1, metavar="[ENTITY[/PROJECT]]...")
+@click.option("--full-refresh", is_flag=True, help="Read everything again, changed or not.")
+@click.option(
+    "--only", multiple=True, metavar="KIND", help="Read these kinds alone (a,b or repeated)."
+)
+@click.option("--skip", multiple=True, metavar="KIND", help="Leave these kinds out.")
+@click.option("--no-history", is_flag=True, help="Leave the history out.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Requests at once.  [default: 6]")
+@click.option("--max-requests", type=click.IntRange(1), help="Stop cleanly after so many requests.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@pass_wish
+def sync_command(  # noqa: PLR0913
+    wish: Wish,
+    targets: tuple[str, ...],
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    workers: int | None,
+    max_requests: int | None,
+    *,
+    full_refresh: bool,
+    no_history: bool,
+    as_json: bool,
+) -> int:
+    """Pull what changed upstream into the mirror and publish it.
+
+    Without a target: the projects of the settings file, else those already in the mirror, else
+    WANDB_ENTITY and WANDB_PROJECT. Needs a W&B API key; 'wandb-mirror doctor' shows which is used.
+    """
+    overrides = {"upstream.workers": workers, "upstream.max_requests": max_requests}
+    mirror = wish.open_mirror({key: value for key, value in overrides.items() if value is not None})
+    with stopping_gently(mirror):
+        report = mirror.sync(
+            targets,
+            only=_split(only),
+            skip=[*_split(skip), *(["history"] if no_history else [])],
+            is_full_refresh=full_refresh,
+        )
+    print_report(wish, mirror, report, as_json=as_json)
+    return WITH_SKIPS if report.has_skips else 0
+
+
+def _split(words: tuple[str, ...]) -> list[str]:
+    """Return the words of a flag that may be repeated or hold several by commas."""
+    return [word.strip() for text in words for word in text.split(",") if word.strip()]
+
+
+@contextmanager
+def stopping_gently(mirror: Mirror) -> Iterator[None]:
+    """Let the first Ctrl-C end the sync after the page in hand, and the second at once."""
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if mirror.stop.is_set():
+            raise KeyboardInterrupt
+        mirror.stop.set()
+        click.echo("stopping after the page in hand; Ctrl-C again stops at once", err=True)
+
+    before = {each: signal.signal(each, ask_to_stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def print_report(wish: Wish, mirror: Mirror, report: SyncReport, *, as_json: bool) -> None:
+    """Say what a sync did: JSON to stdout, or a few lines to stderr."""
+    from wandb_mirror.cli.terminal import print_json, say_report  # noqa: PLC0415
+
+    if as_json:
+        print_json(report.to_dict())
+    elif not wish.is_quiet:
+        say_report(report, mirror.published_path)
+
+
+COMMANDS = (sync_command,)

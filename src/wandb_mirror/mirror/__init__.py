@@ -1,0 +1,1 @@
+"""The mirror: its folder, its parts put together, and what it can be asked for."""

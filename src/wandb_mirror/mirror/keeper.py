@@ -1,0 +1,103 @@
+"""Keeps what a pull brings: rows in the store, history in the warehouse, problems in the books.
+
+The thread that walks is the only one that calls it, and so the one place where something may be
+published on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from wandb_mirror.errors import BadRow
+from wandb_mirror.kinds.pages import Row, ScopeOf, StepsPage
+from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.store.digest import digest_light
+from wandb_mirror.store.store import Store
+from wandb_mirror.warehouse.warehouse import Warehouse
+
+
+@dataclass(slots=True)
+class MirrorKeeper:
+    """The ``Keeper`` of a mirror."""
+
+    store: Store
+    warehouse: Warehouse
+    now: Callable[[], datetime]
+    between_saves: Callable[[], None]
+    """Called after each save: the moment to publish, to look at the disk."""
+    takes_all_for_changed: bool = False
+    """A full refresh: what is kept is read again whatever the listing says."""
+    rows_changed: int = 0
+    problems: int = 0
+    _set_aside: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Learn what was set aside before, so that reading it again is noticed."""
+        self._set_aside = {(each.kind, each.key) for each in self.store.load_errors()}
+
+    def select_changed(self, kind: Kind, scope: ScopeOf, rows: Sequence[Row]) -> list[Row]:
+        """Return those of the light rows that are new, differ from what is kept, or were gone."""
+        if self.takes_all_for_changed:
+            return list(rows)
+        known = self.store.load_digests(kind, scope, [row[kind.own_key] for row in rows])
+        changed = []
+        for row in rows:
+            digest = known.get(row[kind.own_key])
+            if digest is None or digest.is_gone or digest.light_digest != digest_light(kind, row):
+                changed.append(row)
+        return changed
+
+    def save(self, kind: Kind, rows: Sequence[Row], *, is_whole: bool) -> int:
+        """Keep rows in one transaction; return how many differed."""
+        saved = self.store.save_rows(kind, rows, now=self.now(), is_whole=is_whole)
+        self.rows_changed += saved.changed
+        self.between_saves()
+        return saved.changed
+
+    def mark_missing(self, kind: Kind, scope: ScopeOf, seen: Collection[str]) -> int:
+        """Mark what is kept of a scope and was not seen in a complete listing; return how many."""
+        missing = self.store.mark_missing(kind, scope, seen=seen, now=self.now())
+        self.put_back(kind, scope, missing)
+        self.rows_changed += len(missing)
+        return len(missing)
+
+    def set_aside(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
+        """Record one object that could not be read; it is tried again by the next sync."""
+        key = error_key(scope, own_key)
+        self.store.save_error(kind.plural, key, problem, now=self.now())
+        self._set_aside.add((kind.plural, key))
+        self.problems += 1
+        if kind.shape == "steps" and scope.project_id is not None:
+            self.warehouse.set_history_status(scope.project_id, [own_key], "failed")
+
+    def put_back(self, kind: Kind, scope: ScopeOf, own_keys: Collection[str]) -> None:
+        """Forget that these were set aside: they have been read."""
+        if not self._set_aside:
+            return
+        for own_key in own_keys:
+            key = error_key(scope, own_key)
+            if (kind.plural, key) in self._set_aside:
+                self.store.clear_error(kind.plural, key)
+                self._set_aside.discard((kind.plural, key))
+
+    def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> Collection[str]:
+        """Keep history in one transaction; return the ids of the runs that could not be kept."""
+        refused: set[str] = set()
+        while pages := [page for page in pages if page.run_id not in refused]:
+            try:
+                self.rows_changed += self.warehouse.save_steps(pages)
+            except BadRow as error:
+                refused.add(error.key)
+                self.set_aside(kind, scope, error.key, error.problem)
+                continue
+            self.put_back(kind, scope, [page.run_id for page in pages if page.max_step is None])
+            break
+        self.between_saves()
+        return refused
+
+
+def error_key(scope: ScopeOf, own_key: str) -> str:
+    """Return the path under which a problem stands in ``sync_errors``."""
+    return "/".join(part for part in (scope.entity, scope.project, own_key) if part)

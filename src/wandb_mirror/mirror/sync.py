@@ -1,0 +1,258 @@
+"""One sync: what is pulled, in which order, and when it is published.
+
+Parents come before children, project by project. Whatever ends a sync early, what was saved stays
+and is published as a consistent cut; the next sync goes on from there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+
+from wandb_mirror.errors import DiskFull, Interrupted, NotFound, UpstreamBroken
+from wandb_mirror.kinds import KINDS
+from wandb_mirror.kinds.pages import HistoryCursor, Row, ScopeOf, StepsPage
+from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.mirror.keeper import MirrorKeeper
+from wandb_mirror.mirror.paths import Target
+from wandb_mirror.mirror.report import ProjectReport, SyncReport
+from wandb_mirror.progress import Progress
+from wandb_mirror.pull.plan import judge_history, plan_deep_slice
+from wandb_mirror.pull.reach import Reach
+from wandb_mirror.pull.steps import Reading, walk_steps
+from wandb_mirror.pull.walk import walk_listing
+from wandb_mirror.settings import Settings
+from wandb_mirror.store.store import Store
+from wandb_mirror.upstream.shapes import Upstream
+from wandb_mirror.warehouse.warehouse import Warehouse
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(slots=True)
+class Sync:
+    """The parts of one sync, and what it has found so far."""
+
+    folder: Path
+    store: Store
+    warehouse: Warehouse
+    upstream: Upstream
+    settings: Settings
+    kinds: Sequence[Kind]
+    progress: Progress
+    stop: threading.Event
+    now: Callable[[], datetime]
+    is_full_refresh: bool = False
+    report: SyncReport = field(default_factory=SyncReport)
+    _keeper: MirrorKeeper = field(init=False)
+    _reach: Reach = field(init=False)
+    _published_at: float = field(default_factory=monotonic)
+
+    def __post_init__(self) -> None:
+        """Put the keeper and the reach together."""
+        self._keeper = MirrorKeeper(
+            self.store,
+            self.warehouse,
+            self.now,
+            self._between_saves,
+            takes_all_for_changed=self.is_full_refresh,
+        )
+        self._reach = Reach(
+            self.upstream, self._keeper, self.stop, self.progress, self.settings.upstream.workers
+        )
+
+    def run(self, targets: Sequence[Target]) -> SyncReport:
+        """Pull the targets, publish, and return what was found.
+
+        Raises ``Stop`` or ``Retry`` where the sync cannot go on, after saving and publishing what
+        there is; ``NotFound`` where the only target is not visible.
+        """
+        began = monotonic()
+        sync_id = self.store.begin_sync(self.now())
+        status = "failed"
+        try:
+            for target in targets:
+                self._pull_target(target, is_only=len(targets) == 1)
+            status = "skips" if self.report.has_skips or self._keeper.problems else "done"
+        except Interrupted:
+            status = "interrupted"
+            raise
+        finally:
+            self.report.seconds = monotonic() - began
+            self._close_books(sync_id, status)
+            if status != "failed" or self.report.rows:
+                self.report.published = self._publish()
+        return self.report
+
+    def _close_books(self, sync_id: str, status: str) -> None:
+        usage = self.upstream.client.usage
+        report = self.report
+        report.requests, report.retries = usage.requests, usage.retries
+        report.throttled, report.bytes_received = usage.throttled, usage.bytes_received
+        report.rows, report.problems = self._keeper.rows_changed, self._keeper.problems
+        report.lacking = sorted(self.upstream.capabilities.missing)
+        self.store.finish_sync(
+            sync_id,
+            now=self.now(),
+            status=status,
+            requests=usage.requests,
+            retries=usage.retries,
+            throttled=usage.throttled,
+            bytes_received=usage.bytes_received,
+            rows=report.rows,
+        )
+
+    def _publish(self) -> Path | None:
+        """Take what changed into the warehouse and publish it if that made a difference."""
+        self.warehouse.take(self.store)
+        self.warehouse.settle()
+        self._published_at = monotonic()
+        return self.warehouse.publish()
+
+    def _between_saves(self) -> None:
+        """Publish now and then during a long sync; stop while there is still room on the disk."""
+        free = shutil.disk_usage(self.folder).free
+        if free < self.settings.sync.least_free_disk_mb * MEGABYTE:
+            raise DiskFull(
+                f"only {free // MEGABYTE} MB are free where {self.folder} lies, less than "
+                "sync.least_free_disk_mb; make room and sync again, it goes on from here"
+            )
+        if monotonic() - self._published_at >= self.settings.sync.publish_every_minutes * 60:
+            self._publish()
+
+    def _pull_target(self, target: Target, *, is_only: bool) -> None:
+        try:
+            projects = list(self._find_projects(target))
+        except NotFound as error:
+            self._note_absent(target, error)
+            if is_only:
+                raise
+            return
+        for row in projects:
+            self._pull_project(row)
+
+    def _find_projects(self, target: Target) -> Iterator[Row]:
+        """Save and yield the rows of the projects that a target names."""
+        for kind in self.kinds:
+            if kind.holds != "project":
+                continue
+            if target.project is not None:
+                scope = ScopeOf(entity=target.entity, project=target.project)
+                row = self.upstream.fetch_node(kind, scope)
+                if row is None:
+                    raise NotFound(
+                        f"project {target} is absent or not visible to this key; "
+                        "check its name, and whose key is in use with 'wandb-mirror doctor'"
+                    )
+                self._keeper.save(kind, [row], is_whole=True)
+                yield row
+            else:
+                yield from self._find_all(kind, target)
+
+    def _find_all(self, kind: Kind, target: Target) -> Iterator[Row]:
+        """Save and yield the rows of all projects of an entity."""
+        walked = walk_listing(kind, ScopeOf(entity=target.entity), self._reach, expected=None)
+        if walked.seen == 0:
+            raise NotFound(
+                f"no project of entity {target.entity} is visible to this key; check the name, "
+                "or name one project as ENTITY/PROJECT"
+            )
+        for rows in self.store.load_rows(kind, where={"entity": target.entity}):
+            yield from (row for row in rows if row["inaccessible_since"] is None)
+
+    def _note_absent(self, target: Target, error: NotFound) -> None:
+        """Keep what is there of a project that upstream no longer shows, and say so."""
+        self.report.not_found.append(str(target))
+        for kind in KINDS:
+            if kind.holds == "project" and target.project is not None:
+                where = {"entity": target.entity, "project": target.project}
+                for rows in self.store.load_rows(kind, where=where):
+                    for row in rows:
+                        self.store.mark_inaccessible(kind, row[kind.own_key], now=self.now())
+                self.store.save_error(kind.plural, str(target), str(error), now=self.now())
+
+    def _pull_project(self, row: Row) -> None:
+        """Pull every kind of one project; a kind that cannot be read does not stop the others."""
+        scope = ScopeOf(row["entity"], row["project"], row["project_id"])
+        found = ProjectReport(row["entity"], row["project"])
+        self.report.projects.append(found)
+        for kind in self.kinds:
+            try:
+                if kind.scope == "project":
+                    self._pull_listing(kind, scope, row, found)
+                elif kind.shape == "steps":
+                    self._pull_steps(kind, scope, found)
+            except UpstreamBroken as error:
+                self._keeper.set_aside(kind, scope, "", str(error))
+                found.notes.append(f"{kind.plural}: {error}")
+            else:
+                self._keeper.put_back(kind, scope, [""])
+
+    def _pull_listing(self, kind: Kind, scope: ScopeOf, row: Row, found: ProjectReport) -> None:
+        expected = row.get(kind.counted_by) if kind.counted_by else None
+        due = self._plan_deep(kind, scope)
+        walked = walk_listing(kind, scope, self._reach, expected=expected, also_whole=due)
+        found.seen[kind.plural] = walked.seen
+        found.changed[kind.plural] = walked.changed
+        found.missing[kind.plural] = walked.missing
+        if walked.incomplete:
+            found.notes.append(f"{kind.plural}: deletions were not looked for: {walked.incomplete}")
+
+    def _plan_deep(self, kind: Kind, scope: ScopeOf) -> list[str]:
+        """Return the objects whose heavy fields are to be read though nothing seems to change."""
+        if not kind.has_heavy_fields:
+            return []
+        name = f"deep_read {kind.plural} {scope.project_id}"
+        last = self.store.load_fact(name)
+        now = self.now()
+        count = plan_deep_slice(
+            live=self.store.count_live(kind, scope),
+            seconds_since=(now - datetime.fromisoformat(last)).total_seconds() if last else None,
+            every_seconds=self.settings.sync.deep_every_hours * 3600,
+            batch=kind.detail_size,
+        )
+        if count or last is None:
+            self.store.save_fact(name, now.isoformat())
+        return self.store.load_oldest_checked(kind, scope, count) if count else []
+
+    def _pull_steps(self, kind: Kind, scope: ScopeOf, found: ProjectReport) -> None:
+        walked = walk_steps(kind, scope, self._plan_readings(kind, scope), self._reach, None)
+        found.seen[kind.plural] = walked.seen
+        found.changed[kind.plural] = walked.changed
+
+    def _plan_readings(self, kind: Kind, scope: ScopeOf) -> Iterator[Reading]:
+        """Yield the runs of a project whose history is to be read, and from where."""
+        parent = next(each for each in KINDS if each.holds == kind.scope)
+        counter, (state, live_states) = kind.counted_by, kind.live_while or ("", frozenset())
+        where = {name: getattr(scope, name) for name in parent.scope_columns}
+        for rows in self.store.load_rows(parent, where=where):
+            live = [row for row in rows if row["deleted_at"] is None]
+            own_keys = [row[parent.own_key] for row in live]
+            cursors = self.warehouse.load_cursors(scope.project_id or "", own_keys)
+            empty: list[StepsPage] = []
+            for row in live:
+                own_key = row[parent.own_key]
+                count = row[counter] if counter else None
+                has_ended = row[state] not in live_states
+                cursor = None if self.is_full_refresh else cursors.get(own_key)
+                start = judge_history(cursor, line_count=count, has_ended=has_ended)
+                if start is None:
+                    continue
+                if count == 0:
+                    empty.append(_nothing_logged(scope, own_key, has_ended=has_ended))
+                else:
+                    yield Reading(own_key, start, has_ended, count)
+            if empty:
+                self._keeper.save_steps(kind, scope, empty)
+
+
+def _nothing_logged(scope: ScopeOf, own_key: str, *, has_ended: bool) -> StepsPage:
+    """Return the page of a run that logged nothing: no request is needed to know that."""
+    status = "complete" if has_ended else "live"
+    cursor = HistoryCursor(0, 0, status, has_ended)
+    return StepsPage(scope.project_id or "", own_key, 0, None, (), cursor)

@@ -1,0 +1,176 @@
+"""A world of any size from a seed: the same options give the same world, byte for byte."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from wandb_mirror.sandbox.curves import CurveHistory, LineCache, name_metrics
+from wandb_mirror.sandbox.objects import Project, Run, User, wrap_config
+from wandb_mirror.sandbox.world import World
+
+EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+TEAM = "demo-team"
+_PEOPLE = (("ada", "Ada L."), ("grace", "Grace H."), ("kurt", "Kurt G."), ("emmy", "Emmy N."))
+_PROJECTS = ("mnist-baselines", "resnet-ablations", "tiny-transformer", "speech-denoise")
+_ADJECTIVES = ("brisk", "calm", "deep", "eager", "fancy", "giddy", "hazy", "jolly", "lucid", "warm")
+_NOUNS = ("comet", "delta", "ember", "forest", "glade", "harbor", "island", "lake", "moon", "river")
+_STATES = ("finished",) * 16 + ("crashed", "failed", "killed", "running")
+_TAGS = ("baseline", "best", "ablation", "paper", "debug", "to-delete")
+_FIXED_CONFIG = 8
+
+
+@dataclass(frozen=True, slots=True)
+class WorldOptions:
+    """How large a world is."""
+
+    projects: int = 2
+    runs: int = 50
+    """Runs in each project."""
+    steps: int = 200
+    """Rows in the history of each run; a running one has half."""
+    metrics: int = 6
+    config_keys: int = 10
+    seed: int = 0
+    entity: str = TEAM
+    has_sparse_metrics: bool = False
+    """Log metrics that begin with ``val/`` at every tenth step only."""
+    cache_bytes: int = 256_000_000
+    """How much rendered history is kept."""
+
+
+def generate_world(options: WorldOptions | None = None, **changes: Any) -> World:
+    """Return a world; ``changes`` are fields of ``WorldOptions``."""
+    options = WorldOptions(**changes) if options is None else options
+    world = World(seed=options.seed)
+    for username, name in _PEOPLE:
+        world.add_user(username, name=name, teams=(options.entity,))
+    cache = LineCache(options.seed, limit_bytes=options.cache_bytes)
+    for number in range(options.projects):
+        name = _PROJECTS[number] if number < len(_PROJECTS) else f"project-{number:02d}"
+        project = world.create_project(
+            options.entity,
+            name,
+            created_at=EPOCH + timedelta(hours=number),
+            description=f"Generated project {number + 1} of {options.projects}.",
+            owner=world.users[number % len(world.users)],
+        )
+        _fill(world, project, options, cache)
+    world.now = max([world.now, *(_latest(project) for project in world.projects)])
+    return world
+
+
+def _latest(project: Project) -> datetime:
+    times = [run.updated_at for run in project.runs.values() if run.updated_at is not None]
+    return max(times, default=project.created_at)
+
+
+def _fill(world: World, project: Project, options: WorldOptions, cache: LineCache) -> None:
+    """Add the runs of one project."""
+    source = Random(f"{options.seed} {project.number}")  # noqa: S311  (not for secrets)
+    created_at = project.created_at
+    metrics = name_metrics(options.metrics)
+    for number in range(options.runs):
+        # A tenth of the runs are started in the same second as the run before: a sweep's agents.
+        created_at += timedelta(seconds=0 if source.random() < 0.1 else source.randrange(60, 3600))  # noqa: PLR2004
+        state = source.choice(_STATES)
+        steps = options.steps // 2 if state == "running" else options.steps
+        seconds_per_step = round(source.uniform(0.4, 3.0), 3)
+        history = CurveHistory(
+            project.number * 10_000_000 + number + options.seed * 1_000_000_007,
+            steps,
+            metrics,
+            created_at.timestamp(),
+            seconds_per_step,
+            cache,
+            is_sparse=options.has_sparse_metrics,
+        )
+        heartbeat_at = created_at + timedelta(seconds=int(steps * seconds_per_step))
+        _add_run(world, project, source, history, number=number, state=state, options=options,
+                 created_at=created_at, heartbeat_at=heartbeat_at)  # fmt: skip
+
+
+def _add_run(
+    world: World,
+    project: Project,
+    source: Random,
+    history: CurveHistory,
+    *,
+    number: int,
+    state: str,
+    options: WorldOptions,
+    created_at: datetime,
+    heartbeat_at: datetime,
+) -> Run:
+    """Add one run with everything that people see of it."""
+    user: User = source.choice(world.users)
+    group = f"group-{number // 8:03d}" if source.random() < 0.7 else None  # noqa: PLR2004
+    is_noted = source.random() < 0.2  # noqa: PLR2004
+    return world.create_run(
+        project,
+        display_name=f"{source.choice(_ADJECTIVES)}-{source.choice(_NOUNS)}-{number + 1}",
+        user=user,
+        state=state,
+        created_at=created_at,
+        heartbeat_at=heartbeat_at,
+        updated_at=heartbeat_at,
+        config=_make_config(source, options.config_keys),
+        summary=_make_summary(history),
+        system_metrics='{"system.cpu":%d,"system.memory":%d}'
+        % (source.randrange(100), source.randrange(100)),
+        tags=sorted(source.sample(_TAGS, source.randrange(4))),
+        notes=f"Looks odd after step {source.randrange(100)}." if is_noted else None,
+        group=group,
+        job_type=source.choice(("train", "train", "eval", None)),
+        commit=f"{source.getrandbits(160):040x}",
+        host=f"node-{source.randrange(8)}",
+        history=history,
+        events=_make_events(history, source),
+    )
+
+
+def _make_config(source: Random, count: int) -> str:
+    """Return a config in its wire form, with ``count`` keys and what the client adds."""
+    values: dict[str, Any] = {
+        "lr": source.choice((0.1, 0.03, 0.01, 0.003, 0.001, 3e-4)),
+        "batch_size": source.choice((16, 32, 64, 128)),
+        "optimizer": source.choice(("adam", "adamw", "sgd")),
+        "epochs": source.choice((5, 10, 20)),
+        "model": {"name": source.choice(("mlp", "resnet18", "vit")), "depth": source.randrange(24)},
+        "dropout": source.choice((0.0, 0.1, 0.5)),
+        "use_amp": source.random() < 0.5,  # noqa: PLR2004
+        "seed": source.randrange(10_000),
+    }
+    names = list(values)[:count] + [f"option_{n:03d}" for n in range(_FIXED_CONFIG, count)]
+    chosen = {
+        name: values[name] if name in values else round(source.random(), 4) for name in names
+    }
+    wire = wrap_config(chosen)
+    wire["_wandb"] = {"value": {"cli_version": "0.31.0", "python_version": "3.11.9", "t": {"1": []}}}
+    return json.dumps(wire)
+
+
+def _make_summary(history: CurveHistory) -> str:
+    """Return the last values of a history, as a run's summary has them."""
+    if not history.steps:
+        return "{}"
+    last = history.row(history.steps - 1, is_whole=True)
+    return json.dumps({**last, "_wandb": {"runtime": int(last["_runtime"])}})
+
+
+def _make_events(history: CurveHistory, source: Random) -> list[str]:
+    """Return a few samples of the machine's own metrics."""
+    step = max(1, history.steps // 5)
+    return [
+        json.dumps(
+            {
+                "_timestamp": history.started + number * history.seconds_per_step,
+                "_runtime": number * history.seconds_per_step,
+                "system.cpu": source.randrange(1000) / 10,
+            }
+        )
+        for number in range(0, history.steps, step)
+    ]

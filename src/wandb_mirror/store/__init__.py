@@ -1,0 +1,1 @@
+"""The store: metadata of every kind, checkpoints and books, in one SQLite file."""

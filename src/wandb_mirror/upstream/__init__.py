@@ -1,0 +1,1 @@
+"""Upstream: the W&B server, spoken to politely and distrusted."""

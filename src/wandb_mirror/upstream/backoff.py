@@ -1,0 +1,35 @@
+"""How long to wait before the same request is tried again, or not to.
+
+The policy is W&B's own client's (core/internal/clients): 2 to 60 seconds, doubling, with up to a
+quarter of jitter on top, and the server's own figure where it gives one. A retry library would
+hide the one thing that varies here, ``Retry-After``, behind its own clock.
+"""
+
+from __future__ import annotations
+
+from wandb_mirror.errors import Retry, Throttled, UpstreamBroken
+
+SHORTEST_SECONDS = 2.0
+LONGEST_SECONDS = 60.0
+PATIENCE_SECONDS = 900.0
+"""A server that asks for more than this is not waited for."""
+JITTER = 0.25
+TRIES_WHEN_LARGE = 2
+"""What a smaller page may mend is not asked for again and again in the same size."""
+
+
+def judge_wait(tries: int, error: Retry, *, max_retries: int, jitter: float) -> float | None:
+    """Return the seconds to wait after try number ``tries`` failed, or None to give up.
+
+    ``jitter`` is a random number from 0 to 1.
+    """
+    limit = max_retries
+    if isinstance(error, UpstreamBroken) and error.is_too_large:
+        limit = min(max_retries, TRIES_WHEN_LARGE - 1)
+    if tries > limit:
+        return None
+    asked = error.after_seconds if isinstance(error, Throttled) else None
+    if asked is not None:
+        return asked if asked <= PATIENCE_SECONDS else None
+    wait = min(LONGEST_SECONDS, SHORTEST_SECONDS * 2.0 ** (tries - 1))
+    return wait * (1 + JITTER * jitter)

@@ -1,0 +1,151 @@
+"""Open the warehouse's file, and copy files that DuckDB may have open.
+
+A process that opens a database file a second time, for a copy or a hash, drops its own POSIX locks
+on it when that second handle is closed; another process could then write to the file. So whatever
+copies or moves a file here is a child process.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from wandb_mirror.errors import CorruptFile, DiskFull, StoreTooNew
+from wandb_mirror.settings import WarehouseSettings
+
+STORAGE_VERSION = "v1.2.0"
+"""Readable by every driver from DuckDB 1.2 on; the default of 2.0 is unreadable by any 1.x."""
+CATALOG = "w"
+
+
+def quote(name: str) -> str:
+    """Return an identifier as SQL text; every name that upstream sends goes through here.
+
+    NUL, which DuckDB takes in no identifier, becomes U+2400, its picture.
+    """
+    return '"' + name.replace("\0", "\u2400").replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a string as SQL text, for the few places that take no parameter."""
+    return "'" + text.replace("\0", "\u2400").replace("'", "''") + "'"
+
+
+class Database:
+    """One connection to one file, used by one thread."""
+
+    def __init__(self, path: Path, settings: WarehouseSettings) -> None:
+        self.path = path
+        options: dict[str, Any] = {
+            "memory_limit": settings.memory_limit,
+            "threads": settings.threads,
+            "temp_directory": settings.temp_directory or str(path.parent / "spill"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        with translated(path):
+            self._connection = duckdb.connect(config=options)
+            self._connection.execute(
+                f"ATTACH {literal(str(path))} AS {CATALOG} "
+                f"(STORAGE_VERSION '{STORAGE_VERSION}'); USE {CATALOG}; SET TimeZone = 'UTC'"
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Execute a statement."""
+        with translated(self.path):
+            self._connection.execute(sql, list(parameters) or None)
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with translated(self.path):
+            return self._connection.execute(sql, list(parameters) or None).fetchall()
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Return the first value of a query's first row, or None."""
+        found = self.rows(sql, parameters)
+        return found[0][0] if found else None
+
+    def insert(self, table: str, incoming: pa.Table) -> None:
+        """Append an Arrow table by column names."""
+        if incoming.num_rows == 0:
+            return
+        names = ", ".join(quote(name) for name in incoming.column_names)
+        with self.given(incoming) as view:
+            self.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM {view}")
+
+    @contextmanager
+    def given(self, incoming: pa.Table) -> Iterator[str]:
+        """Make an Arrow table readable under the name that is yielded."""
+        self._connection.register("incoming", incoming)
+        try:
+            yield "incoming"
+        finally:
+            self._connection.unregister("incoming")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit all that is done inside, or nothing."""
+        self.run("BEGIN")
+        try:
+            yield
+            self.run("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn DuckDB's errors into ours, once for the whole room."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        if "No space left" in text or "Disk quota" in text:
+            raise DiskFull(
+                f"{path} cannot be written: the disk is full; make room and sync again, it goes "
+                "on from here"
+            ) from error
+        if isinstance(error, duckdb.SerializationException | duckdb.IOException):
+            if "newer version" in text or "storage version" in text.lower():
+                raise StoreTooNew(f"{path} was written by a newer DuckDB: {text}") from error
+            raise CorruptFile(f"{path} cannot be read: {text.splitlines()[0]}") from error
+        raise
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file in a child process and wait until the copy is on the disk."""
+    done = subprocess.run(  # noqa: S603  (our own interpreter, no shell)
+        [sys.executable, "-I", "-c", COPY, str(source), str(target)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        target.unlink(missing_ok=True)
+        if "Errno 28" in last[0]:
+            raise DiskFull(f"no space left to copy {source} to {target.parent}")
+        raise CorruptFile(f"{source} cannot be copied to {target}: {last[0]}")
+
+
+COPY = """
+import os, shutil, subprocess, sys
+source, target = sys.argv[1:]
+made = subprocess.run(["cp", "--reflink=auto", "--", source, target], capture_output=True)
+if made.returncode:
+    shutil.copyfile(source, target)
+with open(target, "rb+") as copy:
+    os.fsync(copy.fileno())
+"""

@@ -1,0 +1,191 @@
+"""History in: pages of steps become rows, and each run's cursor moves with them.
+
+Rows, cursor, status and counts of a run are one transaction of one database: whatever is shown of
+a run's history is what its row says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, StepsPage
+from wandb_mirror.warehouse.engine import Database
+from wandb_mirror.warehouse.numbers import Numbers
+from wandb_mirror.warehouse.steps import ParsedSteps, parse_steps
+
+METRIC = "metric"
+RUNS_TOGETHER = 200
+"""Runs that are rewritten by one statement when they have ended."""
+
+
+class History:
+    """The history tables of a warehouse."""
+
+    def __init__(self, database: Database, numbers: Numbers) -> None:
+        self._database = database
+        self._numbers = numbers
+
+    def load_cursors(
+        self, project_id: str, run_ids: Sequence[str]
+    ) -> dict[str, HistoryCursor]:
+        """Return how far the histories of some runs have been read."""
+        wanted = pa.table({"run_id": pa.array(list(run_ids), pa.string())})
+        with self._database.given(wanted) as incoming:
+            rows = self._database.rows(
+                "SELECT n.run_id, c.next_step, c.line_count, c.status, c.has_ended "
+                "FROM _data.project_numbers p JOIN _data.run_numbers n USING (project_no) "
+                f"JOIN {incoming} i ON i.run_id = n.run_id "
+                "JOIN _data.cursors c ON c.run_no = n.run_no WHERE p.project_id = ?",
+                [project_id],
+            )
+        return {run_id: HistoryCursor(*cursor) for run_id, *cursor in rows}
+
+    def save(self, pages: Sequence[StepsPage]) -> int:
+        """Save pages, in their order; return how many values came.
+
+        Raises ``BadRow`` for a page that cannot be read; then nothing is saved.
+        """
+        parsed = [parse_steps(page.run_id, page.lines) for page in pages]
+        numbers: dict[tuple[str, str], int] = {}
+        for project_id in dict.fromkeys(page.project_id for page in pages):
+            project_no = self._numbers.project(project_id)
+            run_ids = [page.run_id for page in pages if page.project_id == project_id]
+            for run_id, number in self._numbers.runs(project_no, run_ids).items():
+                numbers[(project_id, run_id)] = number
+        run_nos = [numbers[(page.project_id, page.run_id)] for page in pages]
+        self._clear_ranges(pages, run_nos)
+        values = self._insert(pages, parsed, run_nos)
+        self._move_cursors(pages, run_nos)
+        return values
+
+    def _clear_ranges(self, pages: Sequence[StepsPage], run_nos: Sequence[int]) -> None:
+        """Delete what is stored in the pages' ranges, where anything is."""
+        listed = ", ".join(map(str, dict.fromkeys(run_nos)))
+        last = dict(
+            self._database.rows(
+                f"SELECT run_no, max(step) FROM _data.steps WHERE run_no IN ({listed}) "
+                "GROUP BY run_no"
+            )
+        )
+        for page, run_no in zip(pages, run_nos, strict=True):
+            if last.get(run_no) is None or last[run_no] < page.min_step:
+                continue
+            condition = f"run_no = {run_no} AND step >= {page.min_step}"
+            if page.max_step is not None:
+                condition += f" AND step < {page.max_step}"
+            self._database.run(f"DELETE FROM _data.history WHERE {condition}")
+            self._database.run(f"DELETE FROM _data.steps WHERE {condition}")
+
+    def _insert(
+        self, pages: Sequence[StepsPage], parsed: Sequence[ParsedSteps], run_nos: Sequence[int]
+    ) -> int:
+        """Append all pages as two Arrow tables; return how many values there were."""
+        steps: list[pa.Table] = []
+        values: list[pa.Table] = []
+        for page, content, run_no in zip(pages, parsed, run_nos, strict=True):
+            steps.append(_steps_table(run_no, content))
+            project_no = self._numbers.project(page.project_id)
+            keys = self._numbers.keys(project_no, METRIC, [path for path, _ in content.columns])
+            values += [
+                pa.table(
+                    {
+                        "run_no": pa.repeat(pa.scalar(run_no, pa.int32()), len(column.steps)),
+                        "key_no": pa.repeat(pa.scalar(keys[path], pa.int32()), len(column.steps)),
+                        "step": column.steps,
+                        "value": column.values,
+                        "json": pa.nulls(len(column.steps), pa.string())
+                        if column.json is None
+                        else column.json,
+                    }
+                )
+                for path, column in content.columns
+            ]
+        self._database.insert("_data.steps", pa.concat_tables(steps))
+        if values:
+            self._database.insert("_data.history", pa.concat_tables(values))
+        return sum(table.num_rows for table in values)
+
+    def _move_cursors(self, pages: Sequence[StepsPage], run_nos: Sequence[int]) -> None:
+        """Write the cursors that go with the last page of each run."""
+        latest = {run_no: page.cursor for page, run_no in zip(pages, run_nos, strict=True)}
+        listed = ", ".join(map(str, latest))
+        self._database.run(f"DELETE FROM _data.cursors WHERE run_no IN ({listed})")
+        rows = {
+            "run_no": pa.array(list(latest), pa.int32()),
+            "next_step": pa.array([each.next_step for each in latest.values()], pa.int64()),
+            "line_count": pa.array([each.line_count for each in latest.values()], pa.int64()),
+            "status": pa.array([each.status for each in latest.values()], pa.string()),
+            "has_ended": pa.array([each.has_ended for each in latest.values()], pa.bool_()),
+        }
+        with self._database.given(pa.table(rows)) as incoming:
+            self._database.run(
+                "INSERT INTO _data.cursors SELECT i.run_no, i.next_step, i.line_count, i.status, "
+                "i.has_ended, coalesce(s.history_rows, 0), s.last_step, false "
+                f"FROM {incoming} i LEFT JOIN (SELECT run_no, count(*) AS history_rows, "
+                f"max(step) AS last_step FROM _data.steps WHERE run_no IN ({listed}) "
+                "GROUP BY run_no) s USING (run_no)"
+            )
+        self._database.run(
+            f"DELETE FROM _data.stale WHERE part = 'history' AND run_no IN ({listed})"
+        )
+        self._database.run(
+            "INSERT INTO _data.stale SELECT unnest(?), 'history'", [list(latest)]
+        )
+
+    def set_status(
+        self, project_id: str, run_ids: Sequence[str], status: HistoryStatus
+    ) -> None:
+        """Say of runs how much of their history is here; their rows stay."""
+        project_no = self._numbers.project(project_id)
+        run_nos = list(self._numbers.runs(project_no, run_ids).values())
+        listed = ", ".join(map(str, run_nos))
+        self._database.run(
+            "INSERT INTO _data.cursors SELECT unnest(?), 0, NULL, 'none', false, 0, NULL, true "
+            "EXCEPT SELECT run_no, 0, NULL, 'none', false, 0, NULL, true FROM _data.cursors",
+            [run_nos],
+        )
+        self._database.run(
+            f"UPDATE _data.cursors SET status = ? WHERE run_no IN ({listed})", [status]
+        )
+
+    def unsettled(self) -> list[int]:
+        """Return the runs that ended and whose rows lie as they arrived."""
+        return [
+            run_no
+            for (run_no,) in self._database.rows(
+                "SELECT run_no FROM _data.cursors WHERE NOT is_settled AND status = 'complete' "
+                "ORDER BY run_no"
+            )
+        ]
+
+    def settle(self, run_nos: Sequence[int]) -> None:
+        """Rewrite runs in the order in which readers ask: by run, key and step."""
+        for start in range(0, len(run_nos), RUNS_TOGETHER):
+            listed = ", ".join(map(str, run_nos[start : start + RUNS_TOGETHER]))
+            self._database.run(
+                "CREATE OR REPLACE TEMP TABLE settling AS SELECT * FROM _data.history "
+                f"WHERE run_no IN ({listed})"
+            )
+            self._database.run(f"DELETE FROM _data.history WHERE run_no IN ({listed})")
+            self._database.run(
+                "INSERT INTO _data.history SELECT * FROM settling ORDER BY run_no, key_no, step"
+            )
+            self._database.run("DROP TABLE settling")
+            self._database.run(
+                f"UPDATE _data.cursors SET is_settled = true WHERE run_no IN ({listed})"
+            )
+
+
+def _steps_table(run_no: int, content: ParsedSteps) -> pa.Table:
+    """Return the rows of ``steps`` for a page."""
+    count = len(content.steps)
+    return pa.table(
+        {
+            "run_no": pa.repeat(pa.scalar(run_no, pa.int32()), count),
+            "step": pa.array(content.steps, pa.int64()),
+            "timestamp": pa.array(content.timestamps, pa.float64()),
+            "runtime": pa.array(content.runtimes, pa.float64()),
+        }
+    )

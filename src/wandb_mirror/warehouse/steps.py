@@ -1,0 +1,157 @@
+"""Parse history rows into columns.
+
+Rows of a page mostly have the same keys, so they are turned round by ``zip`` and a whole column is
+converted at once; only what is not a plain number is looked at value by value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from wandb_mirror.errors import BadRow
+from wandb_mirror.jsontext import dumps, has_huge_float, loads
+from wandb_mirror.warehouse.flatten import as_double, as_leftover, flatten, is_branch
+
+STEP, TIMESTAMP, RUNTIME = "_step", "_timestamp", "_runtime"
+INTERNAL = "_wandb"
+FIRST_INEXACT = float(2**63)
+LARGEST_STEP = 2**63
+PLAIN = frozenset({float, int})
+
+
+@dataclass(slots=True)
+class Column:
+    """Values of one metric, beside the steps they were logged at."""
+
+    steps: pa.Array
+    values: pa.Array
+    json: pa.Array | None
+    """Lossless JSON text where the double does not say all; None where it always does."""
+
+
+@dataclass(slots=True)
+class ParsedSteps:
+    """One page of history by column."""
+
+    steps: list[int] = field(default_factory=list)
+    timestamps: list[float | None] = field(default_factory=list)
+    runtimes: list[float | None] = field(default_factory=list)
+    columns: list[tuple[str, Column]] = field(default_factory=list)
+    """Pairs of a metric's path, as a JSON array, and values; a path may come more than once."""
+
+
+def parse_steps(run_id: str, lines: Sequence[str]) -> ParsedSteps:
+    """Return a page by column; rows of one step are merged, the later value of a key wins.
+
+    Raises ``BadRow`` where a line is not a JSON object with a whole ``_step``.
+    """
+    try:
+        return _parse(run_id, lines, orjson.loads)
+    except (orjson.JSONDecodeError, _DigitsLost):
+        return _parse(run_id, lines, loads)
+
+
+class _DigitsLost(Exception):
+    """A float may be an integer of 2**64 or more that orjson rounded: read the page exactly."""
+
+
+def _parse(run_id: str, lines: Sequence[str], read: Callable[[str], Any]) -> ParsedSteps:
+    rows = _load(run_id, lines, read)
+    parsed = ParsedSteps([step for step, _ in rows])
+    parsed.timestamps = [as_double(row.get(TIMESTAMP)) for _, row in rows]
+    parsed.runtimes = [as_double(row.get(RUNTIME)) for _, row in rows]
+    groups: dict[tuple[str, ...], list[tuple[int, dict[str, Any]]]] = {}
+    for pair in rows:
+        groups.setdefault(tuple(pair[1]), []).append(pair)
+    for keys, group in groups.items():
+        _add_group(parsed, keys, group, may_be_inexact=read is orjson.loads)
+    return parsed
+
+
+def _load(
+    run_id: str, lines: Sequence[str], read: Callable[[str], Any]
+) -> list[tuple[int, dict[str, Any]]]:
+    """Return (step, row) in the order of steps, one a step."""
+    merged: dict[int, dict[str, Any]] = {}
+    for line in lines:
+        try:
+            row = read(line)
+        except orjson.JSONDecodeError:
+            raise
+        except ValueError as error:
+            raise BadRow("history", run_id, f"a row is not JSON: {line[:80]}") from error
+        if type(row) is not dict:
+            raise BadRow("history", run_id, f"a row is no object: {line[:80]}")
+        step = row.get(STEP)
+        if type(step) is not int or not -LARGEST_STEP <= step < LARGEST_STEP:
+            step = _whole_step(run_id, step, line)
+        if step in merged:
+            merged[step].update(row)
+        else:
+            merged[step] = row
+    return sorted(merged.items(), key=itemgetter(0))
+
+
+def _whole_step(run_id: str, step: Any, line: str) -> int:
+    """Return a step that came as a float, as exports and some loggers write it."""
+    if type(step) is float and step.is_integer() and abs(step) < FIRST_INEXACT:
+        return int(step)
+    raise BadRow("history", run_id, f"a row has no whole _step: {line[:80]}")
+
+
+def _add_group(
+    parsed: ParsedSteps,
+    keys: tuple[str, ...],
+    group: list[tuple[int, dict[str, Any]]],
+    *,
+    may_be_inexact: bool,
+) -> None:
+    """Add the columns of rows that have the same keys in the same order."""
+    steps = pa.array([step for step, _ in group], pa.int64())
+    turned = zip(*[row.values() for _, row in group], strict=True)
+    for key, values in zip(keys, turned, strict=True):
+        if key in (STEP, TIMESTAMP, RUNTIME) or key.startswith(INTERNAL):
+            continue
+        types = set(map(type, values))
+        if types <= PLAIN:
+            if may_be_inexact and float in types and max(map(abs, values)) >= FIRST_INEXACT:
+                raise _DigitsLost
+            try:
+                array = pa.array(values, pa.float64())
+            except (pa.ArrowInvalid, OverflowError):
+                pass  # an integer that no double holds
+            else:
+                parsed.columns.append((dumps([key]), Column(steps, array, None)))
+                continue
+        elif may_be_inexact and any(map(has_huge_float, values)):
+            raise _DigitsLost
+        _add_slowly(parsed, key, [step for step, _ in group], values)
+
+
+def _add_slowly(parsed: ParsedSteps, key: str, steps: list[int], values: Sequence[Any]) -> None:
+    """Add a column value by value, nested ones as columns of their own."""
+    leaves: dict[tuple[str, ...], list[tuple[int, Any]]] = {}
+    for step, value in zip(steps, values, strict=True):
+        if is_branch(value):
+            for path, leaf in flatten(value, (key,)):
+                leaves.setdefault(path, []).append((step, leaf))
+        else:
+            leaves.setdefault((key,), []).append((step, value))
+    for path, pairs in leaves.items():
+        numbers = [as_double(value) for _, value in pairs]
+        leftovers = [
+            as_leftover(value, number)
+            for (_, value), number in zip(pairs, numbers, strict=True)
+        ]
+        column = Column(
+            pa.array([step for step, _ in pairs], pa.int64()),
+            pa.array(numbers, pa.float64()),
+            pa.array(leftovers, pa.string()) if any(text is not None for text in leftovers) else None,
+        )
+        parsed.columns.append((dumps(list(path)), column))

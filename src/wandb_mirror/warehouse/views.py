@@ -1,0 +1,305 @@
+"""What readers see: views with explicit columns over ``_data``, made anew when names change.
+
+A view names only ``_data`` tables, casts every column and uses functions that DuckDB 1.2 has;
+otherwise drivers of that version fail where newer ones do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from wandb_mirror.kinds import STORED
+from wandb_mirror.warehouse.engine import literal
+from wandb_mirror.warehouse.tables import COLUMN_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class ViewColumn:
+    """A published column."""
+
+    name: str
+    type: str
+    expression: str
+    about: str
+    key: str | None = None
+    """For a column made from a key: its path as a JSON array."""
+    source: str | None = None
+    misfits: int = 0
+    has_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A published view."""
+
+    schema: str
+    name: str
+    about: str
+    columns: Sequence[ViewColumn]
+    tail: str
+    """All that follows the list of columns: FROM and WHERE."""
+
+
+ENTITY = ViewColumn("entity", "VARCHAR", "p.entity", "The entity that owns the project.")
+PROJECT = ViewColumn("project", "VARCHAR", "p.project", "The project's name.")
+RUN_ID = ViewColumn("run_id", "VARCHAR", "r.run_id", "The run's id, unique within its project.")
+RUN_NO = ViewColumn("run_no", "INTEGER", "r.run_no", "The run's number in this file, for joins.")
+KEY = ViewColumn("key", "VARCHAR", "k.name", "The key as W&B shows it: nesting joined by dots.")
+DELETED_AT = ViewColumn(
+    "deleted_at", "TIMESTAMP", "r.deleted_at", "When it was found to be gone upstream (UTC)."
+)
+SYNCED_AT = ViewColumn(
+    "synced_at", "TIMESTAMP", "r.synced_at", "When its content was last written here (UTC)."
+)
+OF_RUNS = "JOIN _data.projects p ON p.project_no = r.project_no"
+LIVE = "WHERE r.deleted_at IS NULL"
+UNQUOTED = (
+    "CASE WHEN {0} IS NULL OR {0} = 'null' THEN NULL WHEN {0}[1] <> '\"' THEN {0} "
+    "WHEN json_valid({0}) THEN {0}::JSON->>'$' ELSE {0} END"
+)
+"""The text of a JSON value, decoded only behind ``json_valid``: one lone surrogate would fail the
+whole query."""
+
+
+def time_of(epoch: str) -> str:
+    """Return SQL for a naive UTC timestamp from epoch seconds; what is no time is NULL."""
+    return (
+        f"CASE WHEN isfinite({epoch}) AND abs({epoch}) < 253402300800 "
+        f"THEN make_timestamp(CAST({epoch} * 1000000 AS BIGINT)) END"
+    )
+
+
+def own_run_columns() -> list[ViewColumn]:
+    """Return the columns of a run itself, with those that the warehouse knows of its history."""
+    kind = next(each for each in STORED if each.holds == "run")
+    columns = [RUN_ID]
+    for field in kind.fields:
+        if field.column in ("run_id", "compute_seconds", "history_line_count"):
+            continue
+        columns.append(
+            ViewColumn(
+                field.column, COLUMN_TYPES[field.type], f'r."{field.column}"', field.about
+            )
+        )
+    columns += [
+        ViewColumn(
+            "duration_s",
+            "DOUBLE",
+            "coalesce(r.compute_seconds, date_diff('microsecond', r.created_at, r.heartbeat_at) "
+            "/ 1000000.0)",
+            "How long it ran, in seconds: as upstream says, else heartbeat minus creation.",
+        ),
+        ViewColumn("last_step", "BIGINT", "c.last_step", "The largest step stored; NULL if none."),
+        ViewColumn(
+            "history_rows", "BIGINT", "coalesce(c.history_rows, 0)", "Distinct steps stored."
+        ),
+        ViewColumn(
+            "history_status",
+            "VARCHAR",
+            "coalesce(c.status, 'none')",
+            "How much of its history is here: none, partial, live, selected, complete or failed.",
+        ),
+    ]
+    return columns
+
+
+def run_columns(url: str) -> list[ViewColumn]:
+    """Return every column of a run but those made from its keys."""
+    link = (
+        f"{literal(url + '/')} || p.entity || '/' || p.project || '/runs/' || r.run_id"
+    )
+    return [
+        *own_run_columns(),
+        ViewColumn("url", "VARCHAR", link, "Where people look at it."),
+        DELETED_AT,
+        SYNCED_AT,
+        RUN_NO,
+    ]
+
+
+def main_views(url: str) -> list[View]:
+    """Return the views that hold all projects together."""
+    return [
+        _projects(url),
+        View(
+            "main",
+            "runs",
+            "Runs of all projects; those deleted upstream stay, with deleted_at.",
+            [ENTITY, PROJECT, *run_columns(url)],
+            f"FROM _data.runs r {OF_RUNS} LEFT JOIN _data.cursors c ON c.run_no = r.run_no",
+        ),
+        View(
+            "main",
+            "run_tags",
+            "A row a tag of a run.",
+            [ENTITY, PROJECT, RUN_ID, ViewColumn("tag", "VARCHAR", "t.tag", "The tag."), RUN_NO],
+            f"FROM _data.run_tags t JOIN _data.runs r ON r.run_no = t.run_no {OF_RUNS}",
+        ),
+        _by_key("config"),
+        _by_key("summary"),
+        _metrics(),
+        _metric_stats(),
+        _users(),
+        *_books(),
+    ]
+
+
+def _projects(url: str) -> View:
+    kind = next(each for each in STORED if each.holds == "project")
+    columns = [
+        ViewColumn(field.column, COLUMN_TYPES[field.type], f'p."{field.column}"', field.about)
+        for field in kind.fields
+    ]
+    columns += [
+        ViewColumn(
+            "inaccessible_since",
+            "TIMESTAMP",
+            "p.inaccessible_since",
+            "Since when upstream shows it no more to the key in use; what was mirrored is kept.",
+        ),
+        ViewColumn(
+            "url",
+            "VARCHAR",
+            f"{literal(url + '/')} || p.entity || '/' || p.project",
+            "Where people look at it.",
+        ),
+        ViewColumn("synced_at", "TIMESTAMP", "p.synced_at", SYNCED_AT.about),
+    ]
+    first = {"entity": 0, "project": 1}
+    columns.sort(key=lambda each: first.get(each.name, 2))
+    return View("main", "projects", kind.about, columns, "FROM _data.projects p")
+
+
+def _by_key(source: str) -> View:
+    return View(
+        "main",
+        f"run_{source}",
+        f"A row a leaf of a run's {source}.",
+        [
+            ENTITY,
+            PROJECT,
+            RUN_ID,
+            KEY,
+            ViewColumn("value", "VARCHAR", "v.value", "The value as JSON."),
+            ViewColumn("number", "DOUBLE", "v.number", "The value where it is a number."),
+            ViewColumn("text", "VARCHAR", "v.text", "Any other value as text, strings unquoted."),
+            RUN_NO,
+        ],
+        f"FROM _data.run_{source} v JOIN _data.runs r ON r.run_no = v.run_no {OF_RUNS} "
+        "JOIN _data.keys k ON k.key_no = v.key_no",
+    )
+
+
+def _metrics() -> View:
+    return View(
+        "main",
+        "metrics",
+        "Every value that runs logged, a row a value; runs deleted upstream are left out.",
+        [
+            ENTITY,
+            PROJECT,
+            RUN_ID,
+            ViewColumn("step", "BIGINT", "h.step", "The step it was logged at."),
+            ViewColumn("timestamp", "TIMESTAMP", time_of("s.timestamp"), "When (UTC)."),
+            ViewColumn("runtime", "DOUBLE", "s.runtime", "Seconds since the run began."),
+            KEY,
+            ViewColumn("value", "DOUBLE", "h.value", "The number, NaN and infinities included."),
+            ViewColumn(
+                "text", "VARCHAR", UNQUOTED.format("h.json"), "What is no number, as text."
+            ),
+            ViewColumn(
+                "json", "VARCHAR", "h.json", "Lossless JSON of what a DOUBLE does not say exactly."
+            ),
+            RUN_NO,
+        ],
+        f"FROM _data.history h JOIN _data.runs r ON r.run_no = h.run_no {OF_RUNS} "
+        "JOIN _data.keys k ON k.key_no = h.key_no "
+        f"LEFT JOIN _data.steps s ON s.run_no = h.run_no AND s.step = h.step {LIVE}",
+    )
+
+
+def _metric_stats() -> View:
+    columns = [
+        ("count", "BIGINT", "Numeric values."),
+        ("nan_count", "BIGINT", "Those of them that are not finite."),
+        ("first", "DOUBLE", "The numeric value at the smallest step."),
+        ("last", "DOUBLE", "The numeric value at the largest step."),
+        ("min", "DOUBLE", "The least finite value."),
+        ("min_step", "BIGINT", "The step of the least finite value."),
+        ("max", "DOUBLE", "The greatest finite value."),
+        ("max_step", "BIGINT", "The step of the greatest finite value."),
+        ("mean", "DOUBLE", "The mean of the finite values."),
+    ]
+    return View(
+        "main",
+        "metric_stats",
+        "A row a metric of a run; runs deleted upstream are left out.",
+        [
+            ENTITY,
+            PROJECT,
+            RUN_ID,
+            KEY,
+            *(ViewColumn(name, kind, f'm."{name}"', about) for name, kind, about in columns),
+            RUN_NO,
+        ],
+        f"FROM _data.metric_stats m JOIN _data.runs r ON r.run_no = m.run_no {OF_RUNS} "
+        f"JOIN _data.keys k ON k.key_no = m.key_no {LIVE}",
+    )
+
+
+def _users() -> View:
+    viewer = next(each for each in STORED if each.scope == "server")
+    columns = [
+        ViewColumn("username", "VARCHAR", "u.username", "The user's handle."),
+        ViewColumn("name", "VARCHAR", "u.name", "The user's name as shown."),
+        ViewColumn("email", "VARCHAR", "u.email", "The user's mail address."),
+        ViewColumn("admin", "BOOLEAN", "u.is_admin", "Whether the user administers the server."),
+    ]
+    return View(
+        "main", "users", "The users seen: whose key was used.", columns, f"FROM _data.{viewer.plural} u"
+    )
+
+
+def _books() -> Iterable[View]:
+    log = [
+        ("sync_id", "VARCHAR", "The sync's id."),
+        ("started_at", "TIMESTAMP", "When it began (UTC)."),
+        ("finished_at", "TIMESTAMP", "When it ended (UTC)."),
+        ("status", "VARCHAR", "done, skips, interrupted, failed or running."),
+        ("requests", "BIGINT", "Requests it made."),
+        ("retries", "BIGINT", "Those of them that were tries again."),
+        ("throttled", "BIGINT", "How often upstream asked to go slower."),
+        ("bytes", "BIGINT", "Bytes received."),
+        ("rows", "BIGINT", "Rows and values that changed."),
+    ]
+    errors = [
+        ("kind", "VARCHAR", "The kind of the object."),
+        ("key", "VARCHAR", "Its path."),
+        ("error", "VARCHAR", "Why it could not be read the last time."),
+        ("attempts", "BIGINT", "How often it was tried."),
+        ("first_at", "TIMESTAMP", "When it first could not be read (UTC)."),
+        ("last_at", "TIMESTAMP", "When it last could not be read (UTC)."),
+    ]
+    for name, about, columns in (
+        ("sync_log", "A row a sync, as of the last publication.", log),
+        ("sync_errors", "What could not be read; it is tried again by every sync.", errors),
+        ("columns", "A row a key of metrics, and a row a column of a wide table.", COLUMNS),
+    ):
+        listed = [ViewColumn(each, kind, f'b."{each}"', text) for each, kind, text in columns]
+        yield View("main", name, about, listed, f"FROM _data.{name} b")
+
+
+COLUMNS = [
+    ("schema_name", "VARCHAR", "The schema of the table."),
+    ("table_name", "VARCHAR", "The table, or metrics for a key of it."),
+    ("column_name", "VARCHAR", "The column, or the key."),
+    ("key", "VARCHAR", "The key's path as a JSON array."),
+    ("type", "VARCHAR", "The column's type."),
+    ("misfits", "BIGINT", "Values that do not fit the type: NULL in the column, whole elsewhere."),
+    ("has_json", "BOOLEAN", "Whether some values are lists, nulls or objects."),
+    ("description", "VARCHAR", "What it is."),
+    ("source", "VARCHAR", "config, summary or metric."),
+]
+
+

@@ -1,0 +1,259 @@
+"""The warehouse, opened by the one process that holds the mirror's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from wandb_mirror.errors import CorruptFile
+from wandb_mirror.kinds import STORED
+from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, StepsPage
+from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.settings import Settings
+from wandb_mirror.warehouse.derive import Deriver
+from wandb_mirror.warehouse.engine import Database, copy_file, quote
+from wandb_mirror.warehouse.history import History
+from wandb_mirror.warehouse.numbers import Numbers
+from wandb_mirror.warehouse.publish import publish_copy
+from wandb_mirror.warehouse.tables import FLATTENED, create_tables
+from wandb_mirror.warehouse.take import Readable, Taker
+
+OnCommit = Callable[[str], None]
+PAIR, DIRTY = "pair_id", "is_unpublished"
+
+
+def ignore_commit(label: str) -> None:
+    """Do nothing after a commit; tests hand in something that kills the process."""
+
+
+@dataclass(slots=True)
+class Warehouse:
+    """The warehouse's file; used by one thread."""
+
+    database: Database
+    settings: Settings
+    published: Path
+    url: str
+    on_commit: OnCommit
+    _numbers: Numbers = field(init=False)
+    _history: History = field(init=False)
+    _taker: Taker = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put the parts together."""
+        self._numbers = Numbers(self.database)
+        self._history = History(self.database, self._numbers)
+        self._taker = Taker(self.database, self._numbers)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        settings: Settings,
+        published: Path,
+        url: str,
+        pair_id: str,
+        store_seq: int,
+        on_commit: OnCommit = ignore_commit,
+    ) -> Warehouse:
+        """Open the warehouse that belongs to a store.
+
+        A lost or corrupt one is rebuilt from the published file, which holds all of it. One that
+        belongs to another store, or has taken more changes than the store has (a restored backup),
+        takes everything anew; history stays, by its run's key.
+        """
+        if not path.exists() and published.exists():
+            copy_file(published, path)
+            path.chmod(0o600)
+        try:
+            database = _open_database(path, settings)
+        except CorruptFile:
+            _set_aside(path)
+            if published.exists():
+                copy_file(published, path)
+                path.chmod(0o600)
+            database = _open_database(path, settings)
+        path.chmod(0o600)
+        warehouse = cls(database, settings, published, url.rstrip("/"), on_commit)
+        warehouse._agree(pair_id, store_seq)  # noqa: SLF001  (its own)
+        return warehouse
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        """Return the warehouse itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    @contextmanager
+    def _writing(self, label: str) -> Iterator[None]:
+        """Run one transaction; ``on_commit`` hears of it once it is durable."""
+        try:
+            with self.database.transaction():
+                yield
+        except BaseException:
+            self._numbers.forget_cached()
+            raise
+        self.on_commit(f"warehouse: {label}")
+
+    def _fact(self, name: str) -> str | None:
+        value = self.database.value("SELECT value FROM _data.facts WHERE name = ?", [name])
+        return None if value is None else str(value)
+
+    def _save_fact(self, name: str, value: str) -> None:
+        self.database.run("DELETE FROM _data.facts WHERE name = ?", [name])
+        self.database.run("INSERT INTO _data.facts VALUES (?, ?)", [name, value])
+
+    def _mark(self, kind: Kind) -> int:
+        return int(self._fact(f"taken {kind.plural}") or 0)
+
+    def _agree(self, pair_id: str, store_seq: int) -> None:
+        """Take everything anew where the store is not the one that was taken from."""
+        marks = [self._mark(kind) for kind in STORED]
+        if self._fact(PAIR) == pair_id and max(marks) <= store_seq:
+            return
+        with self._writing("pair"):
+            for table in (*FLATTENED, *(kind.plural for kind in STORED)):
+                self.database.run(f"DELETE FROM _data.{quote(table)}")
+            for kind in STORED:
+                self._save_fact(f"taken {kind.plural}", "0")
+            self._save_fact(PAIR, pair_id)
+            self._save_fact(DIRTY, "yes")
+
+    def take(self, store: Readable) -> bool:
+        """Take what changed in the store; True where anything had."""
+        is_changed = False
+        for kind in STORED:
+            latest = 0
+            for rows in store.load_changed(kind, after_seq=self._mark(kind)):
+                with self._writing(f"took {kind.plural}"):
+                    self._taker.take_batch(kind, rows)
+                    # rows of the last number may go on in the next batch: they are taken again
+                    self._save_fact(f"taken {kind.plural}", str(rows[-1]["changed_seq"] - 1))
+                    self._save_fact(DIRTY, "yes")
+                latest = rows[-1]["changed_seq"]
+            if latest:
+                is_changed = True
+                with self._writing(f"took all {kind.plural}"):
+                    self._save_fact(f"taken {kind.plural}", str(latest))
+        return self._take_books(store) or is_changed
+
+    def _take_books(self, store: Readable) -> bool:
+        """Take removals, errors and the log; the log alone is no change worth publishing."""
+        mark = int(self._fact("taken removals") or 0)
+        removed = store.load_removals(after_seq=mark)
+        known = set(self.database.rows("SELECT kind, key FROM _data.sync_errors"))
+        errors = {(each["kind"], each["key"]) for each in store.load_errors()}
+        if not removed and known == errors and self._fact(DIRTY) is None:
+            return False
+        with self._writing("took books"):
+            self._taker.remove(removed)
+            self._taker.take_books(store)
+            if removed:
+                latest = max(each["changed_seq"] for each in removed)
+                self._save_fact("taken removals", str(latest))
+            self._save_fact(DIRTY, "yes")
+        return bool(removed) or known != errors
+
+    def load_cursors(self, project_id: str, run_ids: Sequence[str]) -> dict[str, HistoryCursor]:
+        """Return how far the histories of some runs have been read."""
+        return self._history.load_cursors(project_id, run_ids) if run_ids else {}
+
+    def save_steps(self, pages: Sequence[StepsPage]) -> int:
+        """Save pages of history with their cursors in one transaction; return how many values.
+
+        Raises ``BadRow`` for a page that cannot be read; then nothing is saved.
+        """
+        with self._writing("history"):
+            values = self._history.save(pages)
+            self._save_fact(DIRTY, "yes")
+        return values
+
+    def set_history_status(
+        self, project_id: str, run_ids: Sequence[str], status: HistoryStatus
+    ) -> None:
+        """Say of runs how much of their history is here; their rows stay."""
+        with self._writing("history status"):
+            self._history.set_status(project_id, run_ids, status)
+            self._save_fact(DIRTY, "yes")
+
+    def settle(self) -> None:
+        """Rewrite the runs that ended in the order in which readers ask, in one transaction."""
+        if run_nos := self._history.unsettled():
+            with self._writing("settled"):
+                self._history.settle(run_nos)
+
+    def publish(self) -> Path | None:
+        """Make what is derived anew and publish; None where nothing has changed."""
+        if self._fact(DIRTY) is None and self.published.exists():
+            return None
+        with self._writing("derived"):
+            Deriver(self.database, self.settings, self.url).refresh()
+        generation = int(self._fact("generation") or 0) + 1
+        with self._writing("generation"):
+            self._save_fact("generation", str(generation))
+            self._save_fact("published_at", datetime.now(UTC).isoformat(timespec="seconds"))
+            self.database.run("DELETE FROM _data.facts WHERE name = ?", [DIRTY])
+        mode = int(self.settings.publish.mode, 8)
+        try:
+            publish_copy(self.database, self.published, mode)
+        except BaseException:
+            with self._writing("not published"):
+                self._save_fact(DIRTY, "yes")
+            raise
+        self.on_commit("warehouse: published")
+        return self.published
+
+    def forget(self, project_id: str) -> None:
+        """Remove everything of a project."""
+        with self._writing("project forgotten"):
+            number = self._numbers.project(project_id)
+            runs = f"SELECT run_no FROM _data.run_numbers WHERE project_no = {number}"
+            for table in ("history", "steps", "cursors", "metric_stats", "stale", *FLATTENED):
+                self.database.run(f"DELETE FROM _data.{table} WHERE run_no IN ({runs})")
+            for kind in STORED:
+                if "project_id" in kind.key:
+                    self.database.run(
+                        f"DELETE FROM _data.{quote(kind.plural)} WHERE project_no = {number}"
+                    )
+            for table in ("keys", "places", "schemas", "run_numbers", "project_numbers"):
+                self.database.run(f"DELETE FROM _data.{table} WHERE project_no = {number}")
+            for table in ("runs", "history"):
+                self.database.run(f"DROP TABLE IF EXISTS _data.{table}_{number}")
+            self._save_fact(DIRTY, "yes")
+        self._numbers.forget_cached()
+
+
+def _open_database(path: Path, settings: Settings) -> Database:
+    """Open the file and make what is not there of its tables."""
+    database = Database(path, settings.warehouse)
+    try:
+        create_tables(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _set_aside(path: Path) -> None:
+    """Keep a corrupt file for who wants to look at it, out of the way."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    for each in (path, path.with_name(path.name + ".wal")):
+        if each.exists():
+            each.rename(each.with_name(f"{each.name}.corrupt-{stamp}"))
