@@ -3,6 +3,7 @@
 python migrations/generate.py "what it is for"
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -14,14 +15,16 @@ from alembic.script import ScriptDirectory
 
 def main(words: str) -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(Path(__file__).resolve().parent))
+    known = ScriptDirectory.from_config(config).get_current_head()
+    number = f"{int(known or 0) + 1:04}"
     engine = sa.create_engine("sqlite://")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        known = ScriptDirectory.from_config(config).get_current_head()
-        number = f"{int(known or 0) + 1:04}"
-        command.revision(config, words, autogenerate=True, rev_id=number)
+        script = command.revision(config, words, autogenerate=True, rev_id=number)
+    file = Path(script.path)
+    file.write_text(re.sub(r"(?m)^ *# ### .*\n", "", file.read_text()))
     print(f"now set HEAD in src/wandb_mirror/store/engine.py to {number!r}")  # noqa: T201
 
 

@@ -5,6 +5,7 @@ MirrorError
     BadSettings
     BadFilter (ValueError)
     BadPath (ValueError)
+    BadQuery
     NoCredentials
     Unauthorized
     NotFound
@@ -52,6 +53,10 @@ class BadFilter(Stop, ValueError):
 
 class BadPath(Stop, ValueError):
     """A path like ``entity/project/run`` cannot be read."""
+
+
+class BadQuery(Stop):
+    """SQL that cannot be run; the message is DuckDB's."""
 
 
 class NoCredentials(Stop):

@@ -1,13 +1,15 @@
 """Settings: flags before environment before file before defaults. Nobody else reads any of them.
 
-``config.example.toml`` shows every setting with its default; a test holds the two equal.
+``config.example.toml`` shows every setting with its default; a test holds the two equal. What
+``wandb login --host`` left behind says which server is meant where nothing else does.
 """
 
 from __future__ import annotations
 
+import configparser
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +21,8 @@ DEFAULT_BASE_URL = "https://api.wandb.ai"
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Often = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,8 +46,8 @@ class SyncSettings(_Section, frozen=True):
 
     projects: tuple[str, ...] = ()
     history: bool = True
-    deep_every_hours: Annotated[float, msgspec.Meta(gt=0)] = 24.0
-    publish_every_minutes: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    deep_every_hours: Often = 24.0
+    publish_every_minutes: Often = 10.0
     least_free_disk_mb: NotNegative = 200
 
 
@@ -93,18 +96,62 @@ def load_settings(
 ) -> Settings:
     """Return the settings; ``overrides`` are flags by ``section.key``.
 
-    Raises ``BadSettings`` naming the place, what is wrong there, and what would do.
+    Raises ``BadSettings`` naming the place, what was found there, and what would do.
     """
-    values = _read(file) if file is not None else {}
-    for name, value in {**_from_environment(environ), **overrides}.items():
-        section, key = name.split(".")
-        values.setdefault(section, {})[key] = value
-    where = f"settings file {file}" if file is not None else "settings"
-    _check_names(values, where)
+    values: dict[str, dict[str, object]] = {}
+    sources: dict[str, str] = {}
+    for source, layer in _layers(file, environ, overrides):
+        _check_names(layer, source)
+        for section, table in layer.items():
+            values.setdefault(section, {}).update(table)
+            sources.update({f"{section}.{key}": source for key in table})
     try:
         return msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
-        raise BadSettings(f"{where}: {_in_plain_words(error)}") from error
+        raise BadSettings(_in_plain_words(error, values, sources)) from error
+
+
+def read_wandb_settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Return what W&B's own settings file says, nothing where there is none."""
+    folder = environ.get("WANDB_CONFIG_DIR")
+    path = (expand_home(folder, home) if folder else home / ".config" / "wandb") / "settings"
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"))
+    except OSError:
+        return {}
+    except (configparser.Error, UnicodeDecodeError):
+        # The parser quotes the line it cannot read, which may be the key: no cause is kept.
+        raise BadSettings(f"the wandb settings file {path} cannot be read; mend it") from None
+    return dict(parser["default"]) if parser.has_section("default") else {}
+
+
+def expand_home(path: str, home: Path) -> Path:
+    """Return a path with ``~`` at its beginning replaced."""
+    return home / path[2:] if path.startswith("~/") else Path(path)
+
+
+def _layers(
+    file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Yield where settings come from and what is there, later ones before earlier ones."""
+    if (home := environ.get("HOME")) or environ.get("WANDB_CONFIG_DIR"):
+        base_url = read_wandb_settings(environ, Path(home or "/")).get("base_url")
+        if base_url:
+            yield "the wandb settings file", {"upstream": {"base_url": base_url}}
+    if file is not None:
+        yield f"settings file {file}", _read(file)
+    if base_url := environ.get("WANDB_BASE_URL"):
+        yield "WANDB_BASE_URL", {"upstream": {"base_url": base_url}}
+    if text := environ.get("WANDB_HTTP_TIMEOUT"):
+        try:
+            seconds = float(text)
+        except ValueError:
+            raise BadSettings(f"WANDB_HTTP_TIMEOUT is {text!r}, not a number of seconds") from None
+        yield "WANDB_HTTP_TIMEOUT", {"upstream": {"timeout_seconds": seconds}}
+    for name, value in overrides.items():
+        section, _, key = name.partition(".")
+        yield "a flag or an argument", {section: {key: value}}
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -115,19 +162,6 @@ def _read(file: Path) -> dict[str, Any]:
         raise BadSettings(f"settings file {file} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"settings file {file} is not TOML: {error}") from error
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    """Return the settings that W&B's own variables give."""
-    found: dict[str, object] = {}
-    if base_url := environ.get("WANDB_BASE_URL"):
-        found["upstream.base_url"] = base_url
-    if text := environ.get("WANDB_HTTP_TIMEOUT"):
-        try:
-            found["upstream.timeout_seconds"] = float(text)
-        except ValueError:
-            raise BadSettings(f"WANDB_HTTP_TIMEOUT is {text!r}, not a number of seconds") from None
-    return found
 
 
 def _check_names(values: Mapping[str, Any], where: str) -> None:
@@ -152,7 +186,14 @@ def _nearest(word: str, known: Mapping[str, Any] | list[str]) -> str:
     return f"; there are {', '.join(known)}"
 
 
-def _in_plain_words(error: msgspec.ValidationError) -> str:
-    """Return msgspec's finding with the place as ``section.key``."""
+def _in_plain_words(
+    error: msgspec.ValidationError,
+    values: Mapping[str, Mapping[str, object]],
+    sources: Mapping[str, str],
+) -> str:
+    """Return msgspec's finding with the setting, what was found, and where it was said."""
     finding, _, place = str(error).partition(" - at `$.")
-    return f"{place.rstrip('`')}: {finding[0].lower()}{finding[1:]}" if place else finding
+    name = place.rstrip("`").partition("[")[0]
+    section, _, key = name.partition(".")
+    found = values[section][key]
+    return f"{sources[name]}: {name} is {found!r}: {finding[0].lower()}{finding[1:]}"

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from wandb_mirror.cli.terminal import readable
 from wandb_mirror.errors import BadSettings
 from wandb_mirror.jsontext import dumps
 
@@ -122,19 +123,15 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.10g}"
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
     return str(value)
 
 
-CONTROL = {number: f"\\x{number:02x}" for number in (*range(10), *range(11, 32), *range(127, 160))}
-"""Upstream's text may hold escape sequences; a terminal must not obey them."""
-
-
 def _cell(value: Any) -> Any:
     """Return a table's cell: never markup, never an escape sequence."""
-    return Text(_text(value).translate(CONTROL))
+    return Text(readable(_text(value)))
 
 
 def _escape(text: str) -> str:

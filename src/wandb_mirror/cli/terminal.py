@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,17 @@ from wandb_mirror.jsontext import dumps
 from wandb_mirror.progress import Progress, Silence
 
 if TYPE_CHECKING:
+    from wandb_mirror.mirror.doctor import Finding
     from wandb_mirror.mirror.report import SyncReport
+    from wandb_mirror.mirror.verify import Verdict
 
 SECONDS_BETWEEN_LINES = 5.0
+CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
+
+
+def readable(text: str) -> str:
+    """Return text without escape sequences: upstream's text must not steer a terminal."""
+    return text.translate(CONTROL)
 
 
 def make_progress(*, is_quiet: bool) -> Progress:
@@ -157,3 +165,74 @@ def _describe(seen: Mapping[str, int], changed: Mapping[str, int]) -> str:
     return ", ".join(
         f"{count} {kind} ({changed.get(kind, 0)} changed)" for kind, count in seen.items()
     )
+
+
+MOST_SHOWN = 20
+
+
+def print_status(status: Mapping[str, Any]) -> None:
+    """Print how fresh a mirror is and what it holds."""
+    last, published = status["last_sync"], status["published"]
+    click.echo(f"mirror     {status['folder']} of {status['server']}")
+    click.echo(f"scopes     {', '.join(status['scopes']) or 'none'}")
+    if last is not None:
+        ended = last["finished_at"] or "not finished"
+        click.echo(f"last sync  {last['status']}, {ended}, {last['requests'] or 0} requests")
+    click.echo(f"complete   {status['last_complete_sync_at'] or 'never'}")
+    if status["is_locked"]:
+        click.echo(f"working    {status['holder']}")
+    if status["server_lacks"]:
+        click.echo(f"lacking    {', '.join(status['server_lacks'])}")
+    if published is None:
+        click.echo("published  nothing yet")
+    else:
+        size = published["bytes"] / 1e6
+        click.echo(f"published  {published['path']} ({size:.1f} MB), {published['published_at']}")
+        for each in published["projects"]:
+            more = f", {each['incomplete']} incomplete" if each["incomplete"] else ""
+            click.echo(
+                f"  {each['project']}: {each['runs']} runs, "
+                f"{each['history_rows']} history rows{more}"
+            )
+    for each in status["sync_errors"][:MOST_SHOWN]:
+        click.echo(f"error      {each['kind']} {each['key']}: {each['error']}")
+    if len(status["sync_errors"]) > MOST_SHOWN:
+        click.echo(f"… and {len(status['sync_errors']) - MOST_SHOWN} more: FROM sync_errors")
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """Print what a comparison found."""
+    counted = ", ".join(f"{count} {kind}" for kind, count in verdict.compared.items())
+    click.echo(f"compared {counted or 'nothing'}")
+    for word, found in (("different", verdict.different), ("behind", verdict.behind)):
+        for each in found[:MOST_SHOWN]:
+            click.echo(f"{word}: {each.kind} {each.path}: {each.problem}")
+        if len(found) > MOST_SHOWN:
+            click.echo(f"… and {len(found) - MOST_SHOWN} more {word}")
+    if verdict.different:
+        click.echo("not equal; 'wandb-mirror verify --repair' fetches again what differs")
+    elif verdict.behind:
+        click.echo("equal, but behind: 'wandb-mirror sync' fetches what changed")
+    else:
+        click.echo("equal")
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print what was looked at, and how it is."""
+    for each in findings:
+        mark = click.style("ok   ", fg="green") if each.is_well else click.style("WRONG", fg="red")
+        click.echo(f"{mark} {each.what}: {each.text}")
+
+
+def print_object(found: Mapping[str, Any]) -> None:
+    """Print one object: its columns, then its nested values as indented JSON."""
+    nested = {name: value for name, value in found.items() if isinstance(value, dict)}
+    width = max((len(name) for name in found), default=0)
+    for name, value in found.items():
+        if name not in nested and value is not None:
+            text = value if isinstance(value, str) else dumps(value)
+            click.echo(f"{name:<{width}}  {readable(text)}")
+    for name, value in nested.items():
+        click.echo(f"\n{name}")
+        for key, inner in value.items():
+            click.echo(f"  {readable(key)}: {readable(dumps(inner))}")

@@ -20,6 +20,7 @@ RUN = Kind(
     shape="connection",
     scope="project",
     path=(IN_PROJECT, At("runs")),
+    node_path=(IN_PROJECT, At("run", (("name", "run_id"),))),
     holds="run",
     key=("project_id", "run_id"),
     order="+created_at",

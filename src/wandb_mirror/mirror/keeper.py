@@ -35,7 +35,7 @@ class MirrorKeeper:
 
     def __post_init__(self) -> None:
         """Learn what was set aside before, so that reading it again is noticed."""
-        self._set_aside = {(each.kind, each.key) for each in self.store.load_errors()}
+        self._set_aside = {(each["kind"], each["key"]) for each in self.store.load_errors()}
 
     def select_changed(self, kind: Kind, scope: ScopeOf, rows: Sequence[Row]) -> list[Row]:
         """Return those of the light rows that are new, differ from what is kept, or were gone."""

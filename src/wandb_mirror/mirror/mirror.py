@@ -8,24 +8,45 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Unpack
 
-from wandb_mirror.mirror.connect import connect
+import pyarrow as pa
+
+from wandb_mirror.errors import BadSettings, NotMirrored
+from wandb_mirror.kinds import KINDS
+from wandb_mirror.kinds.pages import Row
+from wandb_mirror.mirror.connect import BASE_URL, Connection, check_server, connect
+from wandb_mirror.mirror.doctor import Finding, examine
+from wandb_mirror.mirror.keeper import MirrorKeeper
+from wandb_mirror.mirror.lock import hold_lock
+from wandb_mirror.mirror.objects import load_project, load_run
+from wandb_mirror.mirror.paths import Target, parse_project, parse_run, parse_target
 from wandb_mirror.mirror.report import SyncReport
+from wandb_mirror.mirror.status import read_status
 from wandb_mirror.mirror.sync import Sync
+from wandb_mirror.mirror.verify import Verdict, Verifier
 from wandb_mirror.progress import Progress, Silence
 from wandb_mirror.pull.plan import plan_kinds
+from wandb_mirror.pull.reach import Reach
+from wandb_mirror.query.history import load_history
 from wandb_mirror.query.published import Published
-from wandb_mirror.settings import Settings, load_settings
+from wandb_mirror.query.runs import RunsOptions, RunsQuestion, ask_runs
+from wandb_mirror.settings import DEFAULT_BASE_URL, Settings, load_settings
+from wandb_mirror.store.store import Store
+from wandb_mirror.upstream.credentials import app_url
+from wandb_mirror.warehouse.warehouse import Warehouse
 
 STORE_NAME = "store.sqlite"
 WAREHOUSE_NAME = "warehouse.duckdb"
 PUBLISHED_NAME = "wandb.duckdb"
 SETTINGS_NAME = "config.toml"
 DEFAULT_FOLDER = "wandb-mirror"
+LOCK_PATIENCE_SECONDS = 600.0
 
 
 def ignore_commit(label: str) -> None:
@@ -77,9 +98,46 @@ class Mirror:
         return cls(place, settings, environ, api_key, progress or Silence())
 
     @property
+    def store_path(self) -> Path:
+        """Where the metadata is kept."""
+        return self.folder / STORE_NAME
+
+    @property
     def published_path(self) -> Path:
         """Where the DuckDB file is that readers open."""
         return Path(self.settings.publish.path or self.folder / PUBLISHED_NAME).expanduser()
+
+    def status(self) -> dict[str, Any]:
+        """Return how fresh the mirror is and what it holds; raises ``NotMirrored``."""
+        self.require()
+        return read_status(self, self.store_path)
+
+    def examine(self) -> list[Finding]:
+        """Look at everything that a sync depends on."""
+        return list(examine(self))
+
+    def load_history(
+        self,
+        published: Published,
+        run: str,
+        *,
+        keys: Sequence[str] | None = None,
+        samples: int | None = None,
+    ) -> pa.Table:
+        """Return a run's history; see ``query.history``."""
+        return load_history(published, parse_run(run), keys=keys, samples=samples)
+
+    def ask_runs(
+        self, published: Published, project: str, **question: Unpack[RunsOptions]
+    ) -> RunsQuestion:
+        """Return a question for a project's runs; see ``query.runs.ask_runs``."""
+        return ask_runs(published, *parse_project(project), **question)
+
+    def load_object(self, published: Published, path: str) -> dict[str, Any]:
+        """Return one project or run, whole; raises ``BadPath`` and ``NotMirrored``."""
+        if path.count("/") == 1 and ":" not in path:
+            return load_project(published, *parse_project(path))
+        return load_run(published, *parse_run(path))
 
     def read(self) -> Published:
         """Open the published file; raises ``NotMirrored`` when nothing was ever published."""
@@ -101,31 +159,157 @@ class Mirror:
         ``NotFound`` and what ``Sync.run`` raises.
         """
         if not self.settings.sync.history:
-            skip = {*skip, "history"}
+            skip = {*skip, *(kind.plural for kind in KINDS if kind.shape == "steps")}
         kinds = plan_kinds(only, skip)
-        upstream = connect(self)
-        is_new = not (self.folder / STORE_NAME).exists()
-        viewers = upstream.log_in(kinds) if is_new else None
-        with self.work("sync") as (store, warehouse):
-            self._check_server(store)
-            upstream.recall(store)
-            viewers = viewers if viewers is not None else upstream.log_in(kinds)
-            wanted = self._choose_targets(store, targets)
-            sync = Sync(
-                self.folder,
-                store,
-                warehouse,
-                upstream.upstream,
-                self.settings,
-                kinds,
-                self.progress,
-                self.stop,
-                self.now,
-                is_full_refresh=is_full_refresh,
+        with closing(self.connect()) as connection:
+            is_new = not (self.store_path).exists()
+            viewers = connection.log_in(kinds) if is_new else None
+            with self.work("sync", connection.base_url) as (store, warehouse):
+                connection.recall(store, self.now())
+                viewers = viewers if viewers is not None else connection.log_in(kinds)
+                wanted = self._choose_targets(store, targets)
+                for kind, row in viewers:
+                    store.save_rows(kind, [row], now=self.now(), is_whole=True)
+                sync = Sync(
+                    self.folder,
+                    store,
+                    warehouse,
+                    connection.upstream,
+                    self.settings,
+                    kinds,
+                    self.progress,
+                    self.stop,
+                    self.now,
+                    is_full_refresh=is_full_refresh,
+                )
+                try:
+                    return sync.run(wanted)
+                finally:
+                    connection.remember(store, self.now())
+
+    def connect(self) -> Connection:
+        """Return a connection to upstream; nothing is sent yet."""
+        return connect(self.settings, self.environ, self.api_key, self.stop)
+
+    @contextmanager
+    def work(
+        self, purpose: str, base_url: str | None = None, *, wait_seconds: float = 0.0
+    ) -> Iterator[tuple[Store, Warehouse]]:
+        """Hold the lock with store and warehouse open.
+
+        Raises ``Locked``, and ``WrongServer`` where the mirror belongs to another server.
+        """
+        self._make_folder()
+        with (
+            hold_lock(self.folder, purpose, wait_seconds=wait_seconds),
+            Store.open(self.store_path, on_commit=self.on_commit) as store,
+        ):
+            if base_url is not None:
+                check_server(store, base_url, self.folder)
+            with Warehouse.open(
+                self.folder / WAREHOUSE_NAME,
+                settings=self.settings,
+                published=self.published_path,
+                url=app_url(store.load_fact(BASE_URL) or DEFAULT_BASE_URL),
+                pair_id=store.pair_id,
+                store_seq=store.load_changed_seq(),
+                on_commit=self.on_commit,
+            ) as warehouse:
+                yield store, warehouse
+
+    def _make_folder(self) -> None:
+        """Make the mirror's folder, for its owner alone."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadSettings(
+                f"the mirror's folder {self.folder} cannot be made: {error.strerror}"
+            ) from error
+
+    def require(self) -> None:
+        """Raise ``NotMirrored`` where the folder holds no mirror."""
+        if not (self.store_path).exists():
+            raise NotMirrored(
+                f"{self.folder} holds no mirror; run 'wandb-mirror sync ENTITY/PROJECT', or name "
+                "the right folder with --mirror"
             )
-            for kind, row in viewers:
-                store.save_rows(kind, [row], now=self.now(), is_whole=True)
-            try:
-                return sync.run(wanted)
-            finally:
-                upstream.remember(store)
+
+    def _choose_targets(self, store: Store, named: Sequence[str]) -> list[Target]:
+        """Return what to sync, and remember what was named."""
+        if named:
+            targets = [parse_target(each) for each in named]
+        elif self.settings.sync.projects:
+            targets = [parse_target(each) for each in self.settings.sync.projects]
+        elif scopes := store.load_scopes():
+            return [Target(entity, project or None) for entity, project in scopes]
+        elif entity := self.environ.get("WANDB_ENTITY"):
+            targets = [Target(entity, self.environ.get("WANDB_PROJECT") or None)]
+        else:
+            raise BadSettings(
+                "nothing to sync is named and nothing is mirrored yet; "
+                "write 'wandb-mirror sync ENTITY/PROJECT' or 'wandb-mirror sync ENTITY'"
+            )
+        return targets
+
+    def verify(
+        self, projects: Sequence[str] = (), *, is_deep: bool = False, repairs: bool = False
+    ) -> Verdict:
+        """Compare the mirror with upstream; ``repairs`` fetches again what differs.
+
+        Without projects, all that are mirrored. Raises ``NotMirrored`` and what ``sync`` raises.
+        """
+        self.require()
+        with (
+            closing(self.connect()) as connection,
+            self.work("verify", connection.base_url) as (store, warehouse),
+        ):
+            connection.recall(store, self.now())
+            connection.log_in(KINDS)
+            keeper = MirrorKeeper(store, warehouse, self.now, lambda: None)
+            reach = Reach(
+                connection.upstream,
+                keeper,
+                self.stop,
+                self.progress,
+                self.settings.upstream.workers,
+            )
+            verifier = Verifier(store, warehouse, reach, is_deep)
+            for row in self._find_projects(store, projects):
+                verifier.compare_project(row)
+        if repairs and (verifier.verdict.different or verifier.verdict.behind):
+            named = list(projects) or None
+            self.sync(named or [], is_full_refresh=bool(verifier.verdict.different))
+        return verifier.verdict
+
+    def _find_projects(self, store: Store, projects: Sequence[str]) -> list[Row]:
+        """Return the rows of mirrored projects; raises ``NotMirrored`` for one that is not."""
+        kind = next(each for each in KINDS if each.holds == "project")
+        rows = [row for batch in store.load_rows(kind) for row in batch]
+        by_path = {f"{row['entity']}/{row['project']}": row for row in rows}
+        for project in projects:
+            if project not in by_path:
+                raise NotMirrored(f"{project} is not in this mirror")
+        if projects:
+            return [by_path[project] for project in projects]
+        return [row for row in rows if row["inaccessible_since"] is None]
+
+    def publish(self) -> Path | None:
+        """Publish what the store and the warehouse hold; None where nothing has changed."""
+        self.require()
+        with self.work("publish", wait_seconds=LOCK_PATIENCE_SECONDS) as (store, warehouse):
+            warehouse.take(store)
+            warehouse.settle()
+            return warehouse.publish()
+
+    def forget(self, project: str) -> None:
+        """Remove a project from the mirror; nothing happens upstream."""
+        self.require()
+        entity, name = parse_project(project)
+        with self.work("forget") as (store, warehouse):
+            kind = next(each for each in KINDS if each.holds == "project")
+            [row] = self._find_projects(store, [project])
+            store.forget(row[kind.own_key])
+            store.remove_scope(entity, name)
+            warehouse.take(store)
+            warehouse.forget(row[kind.own_key])
+            warehouse.publish()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -43,3 +44,7 @@ class SyncReport:
     def has_skips(self) -> bool:
         """Whether something that was asked for is not here."""
         return bool(self.problems or self.not_found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON has it."""
+        return asdict(self) | {"published": str(self.published) if self.published else None}

@@ -16,7 +16,7 @@ from time import monotonic
 
 from wandb_mirror.errors import DiskFull, Interrupted, NotFound, UpstreamBroken
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.kinds.pages import HistoryCursor, Row, ScopeOf, StepsPage
+from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, ScopeOf, StepsPage
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.paths import Target
@@ -78,6 +78,7 @@ class Sync:
         try:
             for target in targets:
                 self._pull_target(target, is_only=len(targets) == 1)
+                self.store.add_scope(target.entity, target.project or "", now=self.now())
             status = "skips" if self.report.has_skips or self._keeper.problems else "done"
         except Interrupted:
             status = "interrupted"
@@ -253,6 +254,6 @@ class Sync:
 
 def _nothing_logged(scope: ScopeOf, own_key: str, *, has_ended: bool) -> StepsPage:
     """Return the page of a run that logged nothing: no request is needed to know that."""
-    status = "complete" if has_ended else "live"
+    status: HistoryStatus = "complete" if has_ended else "live"
     cursor = HistoryCursor(0, 0, status, has_ended)
     return StepsPage(scope.project_id or "", own_key, 0, None, (), cursor)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import cycle, islice
 from random import Random
 from typing import Any
 
@@ -32,19 +33,15 @@ def name_metrics(count: int) -> tuple[str, ...]:
     return (*KNOWN_METRICS, *(f"layer_{n:03d}/norm" for n in range(count)))[:count]
 
 
-@dataclass(slots=True)
 class LineCache:
     """The lines of the curves read last, and the noise that all curves share."""
 
-    seed: int
-    limit_bytes: int = 256_000_000
-    noise: list[float] = field(default_factory=list)
-    _kept: OrderedDict[int, tuple[list[str], int]] = field(default_factory=OrderedDict)
-    _bytes: int = 0
-
-    def __post_init__(self) -> None:
-        source = Random(self.seed)  # noqa: S311  (not for secrets)
+    def __init__(self, seed: int, *, limit_bytes: int = 256_000_000) -> None:
+        source = Random(seed)  # noqa: S311  (not for secrets)
         self.noise = [source.gauss(0.0, 1.0) for _ in range(NOISE_SIZE)]
+        self._limit_bytes = limit_bytes
+        self._kept: OrderedDict[int, tuple[list[str], int]] = OrderedDict()
+        self._bytes = 0
 
     def get(self, key: int) -> list[str] | None:
         """Return the lines of a curve, if they are kept."""
@@ -59,7 +56,7 @@ class LineCache:
         size = sum(map(len, lines))
         self._kept[key] = (lines, size)
         self._bytes += size
-        while self._bytes > self.limit_bytes and len(self._kept) > 1:
+        while self._bytes > self._limit_bytes and len(self._kept) > 1:
             _, (_, gone) = self._kept.popitem(last=False)
             self._bytes -= gone
 
@@ -194,9 +191,16 @@ class Curve:
         """Return the value at one step."""
         if self.steps_per_stair:
             return step // self.steps_per_stair
-        wobble = self.wobble * self.noise[(self.phase + step * 7) % NOISE_SIZE]
+        wobble = self.wobble * self.noise[(self.phase + step) % NOISE_SIZE]
         return self.floor + self.height * self.decay**step + wobble
 
     def values(self, steps: int) -> list[float | int]:
-        """Return the values at all steps."""
-        return [self.at(step) for step in range(steps)]
+        """Return the values at all steps: what ``at`` says, without a call a step."""
+        if self.steps_per_stair:
+            return [self.at(step) for step in range(steps)]
+        noise = islice(cycle(self.noise), self.phase, None)
+        floor, height, decay, wobble = self.floor, self.height, self.decay, self.wobble
+        return [
+            floor + height * decay**step + wobble * each
+            for step, each in zip(range(steps), noise, strict=False)
+        ]

@@ -202,8 +202,8 @@ def _exists(wanted: Any, _read: Callable[[Any], Any]) -> Test:
 
 
 def _has_size(size: Any, _read: Callable[[Any], Any]) -> Test:
-    return lambda value: isinstance(value, Sequence) and not isinstance(value, str) and (
-        len(value) == size
+    return lambda value: (
+        isinstance(value, Sequence) and not isinstance(value, str) and (len(value) == size)
     )
 
 

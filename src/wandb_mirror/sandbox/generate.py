@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 from wandb_mirror.sandbox.curves import CurveHistory, LineCache, name_metrics
-from wandb_mirror.sandbox.objects import Project, Run, User, wrap_config
+from wandb_mirror.sandbox.objects import Project, User, wrap_config
+from wandb_mirror.sandbox.oddities import add_oddities
 from wandb_mirror.sandbox.world import World
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -38,6 +40,8 @@ class WorldOptions:
     entity: str = TEAM
     has_sparse_metrics: bool = False
     """Log metrics that begin with ``val/`` at every tenth step only."""
+    has_oddities: bool = False
+    """Add the project of ``oddities.py``, whatever ``projects`` says."""
     cache_bytes: int = 256_000_000
     """How much rendered history is kept."""
 
@@ -59,6 +63,8 @@ def generate_world(options: WorldOptions | None = None, **changes: Any) -> World
             owner=world.users[number % len(world.users)],
         )
         _fill(world, project, options, cache)
+    if options.has_oddities:
+        add_oddities(world, options.entity)
     world.now = max([world.now, *(_latest(project) for project in world.projects)])
     return world
 
@@ -74,62 +80,54 @@ def _fill(world: World, project: Project, options: WorldOptions, cache: LineCach
     created_at = project.created_at
     metrics = name_metrics(options.metrics)
     for number in range(options.runs):
-        # A tenth of the runs are started in the same second as the run before: a sweep's agents.
-        created_at += timedelta(seconds=0 if source.random() < 0.1 else source.randrange(60, 3600))  # noqa: PLR2004
+        # A tenth of the runs begin in the same second as the run before: a sweep's agents.
+        created_at += timedelta(seconds=0 if _chance(source, 0.1) else source.randrange(60, 3600))
         state = source.choice(_STATES)
-        steps = options.steps // 2 if state == "running" else options.steps
-        seconds_per_step = round(source.uniform(0.4, 3.0), 3)
         history = CurveHistory(
-            project.number * 10_000_000 + number + options.seed * 1_000_000_007,
-            steps,
+            options.seed * 1_000_000_007 + project.number * 10_000_000 + number,
+            options.steps // 2 if state == "running" else options.steps,
             metrics,
             created_at.timestamp(),
-            seconds_per_step,
+            round(source.uniform(0.4, 3.0), 3),
             cache,
             is_sparse=options.has_sparse_metrics,
         )
-        heartbeat_at = created_at + timedelta(seconds=int(steps * seconds_per_step))
-        _add_run(world, project, source, history, number=number, state=state, options=options,
-                 created_at=created_at, heartbeat_at=heartbeat_at)  # fmt: skip
+        ended_at = created_at + timedelta(seconds=int(history.steps * history.seconds_per_step))
+        adjective, noun = source.choice(_ADJECTIVES), source.choice(_NOUNS)
+        world.create_run(
+            project,
+            display_name=f"{adjective}-{noun}-{number + 1}",
+            state=state,
+            created_at=created_at,
+            heartbeat_at=ended_at,
+            updated_at=ended_at,
+            group=f"group-{number // 8:03d}" if _chance(source, 0.7) else None,
+            **_make_details(source, world.users, history, options.config_keys),
+        )
 
 
-def _add_run(
-    world: World,
-    project: Project,
-    source: Random,
-    history: CurveHistory,
-    *,
-    number: int,
-    state: str,
-    options: WorldOptions,
-    created_at: datetime,
-    heartbeat_at: datetime,
-) -> Run:
-    """Add one run with everything that people see of it."""
-    user: User = source.choice(world.users)
-    group = f"group-{number // 8:03d}" if source.random() < 0.7 else None  # noqa: PLR2004
-    is_noted = source.random() < 0.2  # noqa: PLR2004
-    return world.create_run(
-        project,
-        display_name=f"{source.choice(_ADJECTIVES)}-{source.choice(_NOUNS)}-{number + 1}",
-        user=user,
-        state=state,
-        created_at=created_at,
-        heartbeat_at=heartbeat_at,
-        updated_at=heartbeat_at,
-        config=_make_config(source, options.config_keys),
-        summary=_make_summary(history),
-        system_metrics='{"system.cpu":%d,"system.memory":%d}'
-        % (source.randrange(100), source.randrange(100)),
-        tags=sorted(source.sample(_TAGS, source.randrange(4))),
-        notes=f"Looks odd after step {source.randrange(100)}." if is_noted else None,
-        group=group,
-        job_type=source.choice(("train", "train", "eval", None)),
-        commit=f"{source.getrandbits(160):040x}",
-        host=f"node-{source.randrange(8)}",
-        history=history,
-        events=_make_events(history, source),
-    )
+def _chance(source: Random, probability: float) -> bool:
+    return source.random() < probability
+
+
+def _make_details(
+    source: Random, users: Sequence[User], history: CurveHistory, config_keys: int
+) -> dict[str, Any]:
+    """Return what people and machines add to a run."""
+    system = {"system.cpu": source.randrange(100), "system.memory": source.randrange(100)}
+    return {
+        "user": source.choice(users),
+        "config": _make_config(source, config_keys),
+        "summary": _make_summary(history),
+        "system_metrics": json.dumps(system),
+        "tags": sorted(source.sample(_TAGS, source.randrange(4))),
+        "notes": f"Odd after step {source.randrange(99)}." if _chance(source, 0.2) else None,
+        "job_type": source.choice(("train", "train", "eval", None)),
+        "commit": f"{source.getrandbits(160):040x}",
+        "host": f"node-{source.randrange(8)}",
+        "history": history,
+        "events": _make_events(history, source),
+    }
 
 
 def _make_config(source: Random, count: int) -> str:
@@ -141,15 +139,15 @@ def _make_config(source: Random, count: int) -> str:
         "epochs": source.choice((5, 10, 20)),
         "model": {"name": source.choice(("mlp", "resnet18", "vit")), "depth": source.randrange(24)},
         "dropout": source.choice((0.0, 0.1, 0.5)),
-        "use_amp": source.random() < 0.5,  # noqa: PLR2004
+        "use_amp": _chance(source, 0.5),
         "seed": source.randrange(10_000),
     }
     names = list(values)[:count] + [f"option_{n:03d}" for n in range(_FIXED_CONFIG, count)]
-    chosen = {
-        name: values[name] if name in values else round(source.random(), 4) for name in names
-    }
+    chosen = {name: values[name] if name in values else round(source.random(), 4) for name in names}
     wire = wrap_config(chosen)
-    wire["_wandb"] = {"value": {"cli_version": "0.31.0", "python_version": "3.11.9", "t": {"1": []}}}
+    wire["_wandb"] = {
+        "value": {"cli_version": "0.31.0", "python_version": "3.11.9", "t": {"1": []}}
+    }
     return json.dumps(wire)
 
 

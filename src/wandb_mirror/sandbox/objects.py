@@ -152,13 +152,16 @@ class Run:
         return self._parse(self.summary)
 
     def _parse(self, text: str | None) -> Mapping[str, Any]:
-        """Return parsed JSON; a text is parsed once."""
+        """Return parsed JSON; a text is parsed once, and a broken one holds nothing."""
         if text is None:
             return {}
         if text not in self._parsed:
             if len(self._parsed) > 1:
                 self._parsed.clear()
-            self._parsed[text] = json.loads(text)
+            try:
+                self._parsed[text] = json.loads(text)
+            except ValueError:
+                self._parsed[text] = {}
         value = self._parsed[text]
         return value if isinstance(value, dict) else {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class QueryProblem(Exception):  # noqa: N818  (an error of the query, named like the rest)
+class QueryProblem(Exception):
     """A query that the server answers with an error.
 
     ``status`` is the HTTP status of the whole reply; at 200 the field is null and the rest stays.

@@ -1,4 +1,4 @@
-"""The store, opened: one transaction a call, and after each a word to who listens."""
+"""The store, opened: one transaction a call, and after each that writes a word to who listens."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, Unpack
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from wandb_mirror.kinds.pages import Row, Saved, ScopeOf
 from wandb_mirror.kinds.spec import Kind
-from wandb_mirror.store import books, rows
+from wandb_mirror.store import books, gone, load, save
+from wandb_mirror.store.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from wandb_mirror.store.conditions import Key
 from wandb_mirror.store.digest import Digest
 from wandb_mirror.store.engine import open_engine, translated
 
@@ -27,25 +29,41 @@ def ignore_commit(label: str) -> None:
     """Do nothing after a commit; tests hand in something that kills the process."""
 
 
-@dataclass(slots=True)
+def _find_pair(engine: sa.Engine, on_commit: OnCommit) -> str:
+    """Return the pair id; the first to open a new file makes it."""
+    with engine.connect().execution_options(reads_only=True) as connection:
+        pair_id = books.load_fact(connection, PAIR)
+    if pair_id is None:
+        with engine.begin() as connection:
+            pair_id = books.make_fact(connection, PAIR, uuid4().hex)
+        on_commit("store: pair id")
+    return pair_id
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """The store's file. Several threads and processes may use it at once."""
 
     path: Path
-    engine: sa.Engine
-    on_commit: OnCommit
+    pair_id: str
+    """Made with the file; the warehouse that belongs to it carries the same."""
+    _engine: sa.Engine
+    _on_commit: OnCommit
 
     @classmethod
-    def open(cls, path: Path, *, on_commit: OnCommit = ignore_commit) -> Store:
-        """Open or make the store; raises ``StoreTooNew``, ``CorruptFile``, ``DiskFull``."""
-        store = cls(path, open_engine(path), on_commit)
-        if store.load_fact(PAIR) is None:
-            store.save_fact(PAIR, uuid4().hex)
-        return store
+    def open(cls, path: Path, *, on_commit: OnCommit = ignore_commit) -> Self:
+        """Open or make the store; raises ``StoreTooNew``, ``CorruptFile``, ``DiskFull``.
+
+        ``on_commit`` is called with a few words after each transaction that may have written.
+        """
+        engine = open_engine(path)
+        with translated(path):
+            return cls(path, _find_pair(engine, on_commit), engine, on_commit)
 
     def close(self) -> None:
         """Close the file."""
-        self.engine.dispose()
+        with translated(self.path):
+            self._engine.dispose()
 
     def __enter__(self) -> Self:
         """Return the store itself."""
@@ -63,23 +81,15 @@ class Store:
     @contextmanager
     def _writing(self, label: str) -> Iterator[sa.Connection]:
         """Run one transaction that writes; ``on_commit`` hears of it once it is durable."""
-        with translated(self.path), self.engine.begin() as connection:
+        with translated(self.path), self._engine.begin() as connection:
             yield connection
-        self.on_commit(f"store: {label}")
+        self._on_commit(f"store: {label}")
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        """Run one transaction that only reads."""
-        with (
-            translated(self.path),
-            self.engine.connect().execution_options(reads_only=True) as connection,
-        ):
-            yield connection
-
-    @property
-    def pair_id(self) -> str:
-        """The id that the warehouse of this store carries too."""
-        return self.load_fact(PAIR) or ""
+        """Run one transaction that only reads; it sees one state, and blocks nobody."""
+        with translated(self.path), self._engine.connect() as connection:
+            yield connection.execution_options(reads_only=True)
 
     def load_fact(self, name: str) -> str | None:
         """Return a fact, or None where it was never saved."""
@@ -96,17 +106,37 @@ class Store:
         with self._reading() as connection:
             return books.load_seq(connection)
 
-    def save_rows(self, kind: Kind, page: Sequence[Row], *, now: datetime, is_whole: bool) -> Saved:
-        """Save rows that differ from what is there; ``is_whole`` where they carry every field."""
+    def save_rows(
+        self,
+        kind: Kind,
+        rows: Sequence[Row],
+        *,
+        now: datetime,
+        is_whole: bool,
+        checkpoint: Checkpoint | None = None,
+    ) -> Saved:
+        """Save rows that differ from what is there, with how far the walk has come.
+
+        Rows may carry some of the columns (then those are compared and written) or, where
+        ``is_whole``, every one.
+        """
         with self._writing(f"rows of {kind.plural}") as connection:
-            return rows.save_rows(connection, kind, page, now=now, is_whole=is_whole)
+            saved = save.save_rows(connection, kind, rows, now=now, is_whole=is_whole)
+            if checkpoint is not None:
+                save_checkpoint(connection, kind, checkpoint, now)
+        return saved
+
+    def load_checkpoint(self, kind: Kind, scope: ScopeOf) -> Checkpoint | None:
+        """Return how far a scope has been read, or None where it never was."""
+        with self._reading() as connection:
+            return load_checkpoint(connection, kind, scope)
 
     def load_digests(
         self, kind: Kind, scope: ScopeOf, own_keys: Sequence[str]
     ) -> dict[str, Digest]:
         """Return what there is to compare objects of a scope by."""
         with self._reading() as connection:
-            return rows.load_digests(connection, kind, scope, own_keys)
+            return load.load_digests(connection, kind, scope, own_keys)
 
     def load_rows(
         self,
@@ -116,11 +146,14 @@ class Store:
         columns: Sequence[str] | None = None,
         batch_size: int = 1000,
     ) -> Iterator[list[Row]]:
-        """Yield rows in batches, in the order of their keys; no transaction stays open between."""
+        """Yield rows in batches, in the order of their keys; nothing stays open between two.
 
-        def load(after: tuple[Any, ...] | None) -> list[Row]:
+        Without ``columns`` a row has all of them, the books' too.
+        """
+
+        def load_after(after: Key | None) -> list[Row]:
             with self._reading() as connection:
-                return rows.load_batch(
+                return load.load_batch(
                     connection,
                     kind,
                     where=where or {},
@@ -129,53 +162,55 @@ class Store:
                     limit=batch_size,
                 )
 
-        def key_of(row: Row) -> tuple[Any, ...]:
-            return tuple(row[name] for name in kind.key)
-
-        return rows.iterate_batches(load, key_of, None, batch_size)
+        return load.iterate_batches(load_after, kind.key, batch_size)
 
     def load_changed(
         self, kind: Kind, *, after_seq: int, batch_size: int = 1000
     ) -> Iterator[list[Row]]:
-        """Yield whole rows that changed after a number, in the order in which they changed."""
+        """Yield whole rows that changed after a number, in the order in which they changed.
 
-        def load(after: tuple[Any, ...] | None) -> list[Row]:
+        Nothing stays open between two batches: a row that changes meanwhile may come twice.
+        """
+
+        def load_after(after: Key | None) -> list[Row]:
             with self._reading() as connection:
-                return rows.load_changed_batch(
-                    connection, kind, after=after or (after_seq,), limit=batch_size
+                return load.load_changed_batch(
+                    connection, kind, after_seq=after_seq, after=after, limit=batch_size
                 )
 
-        def key_of(row: Row) -> tuple[Any, ...]:
-            return (row["changed_seq"], *(row[name] for name in kind.key))
-
-        return rows.iterate_batches(load, key_of, None, batch_size)
+        return load.iterate_batches(load_after, ("changed_seq", *kind.key), batch_size)
 
     def load_removals(self, *, after_seq: int) -> list[Row]:
-        """Return which rows were removed after a change, keys as JSON arrays."""
+        """Return which rows were removed after a change: kind, key as a JSON array, number."""
         with self._reading() as connection:
             return books.load_removals(connection, after_seq)
 
     def count_live(self, kind: Kind, scope: ScopeOf) -> int:
         """Return how many objects of a scope are not gone."""
         with self._reading() as connection:
-            return rows.count_live(connection, kind, scope)
+            return load.count_live(connection, kind, scope)
 
     def load_oldest_checked(self, kind: Kind, scope: ScopeOf, limit: int) -> list[str]:
         """Return the own keys of the objects whose heavy fields were read longest ago."""
         with self._reading() as connection:
-            return rows.load_oldest_checked(connection, kind, scope, limit)
+            return load.load_oldest_checked(connection, kind, scope, limit)
 
     def mark_missing(
         self, kind: Kind, scope: ScopeOf, *, seen: Collection[str], now: datetime
     ) -> list[str]:
         """Mark what a complete listing of a scope did not show; return the own keys."""
         with self._writing(f"missing {kind.plural}") as connection:
-            return rows.mark_missing(connection, kind, scope, seen=seen, now=now)
+            return gone.mark_missing(connection, kind, scope, seen=seen, now=now)
 
-    def mark_inaccessible(self, kind: Kind, own_key: str, *, now: datetime) -> None:
-        """Mark one object as no longer visible to the key in use."""
+    def mark_inaccessible(self, kind: Kind, *key: str, now: datetime) -> bool:
+        """Mark one object as no longer visible to the key in use; True where that is new."""
         with self._writing(f"inaccessible {kind.plural}") as connection:
-            rows.mark_inaccessible(connection, kind, own_key, now)
+            return gone.mark_inaccessible(connection, kind, key, now)
+
+    def forget(self, project_id: str) -> int:
+        """Remove everything of a project; return how many rows that were."""
+        with self._writing("forgotten") as connection:
+            return gone.forget_project(connection, project_id)
 
     def load_scopes(self) -> list[tuple[str, str]]:
         """Return what a sync without arguments takes, as (entity, project or nothing)."""
@@ -183,19 +218,26 @@ class Store:
             return books.load_scopes(connection)
 
     def add_scope(self, entity: str, project: str, *, now: datetime) -> None:
-        """Remember what a sync was asked for."""
+        """Remember what a sync was asked for; nothing as a project stands for all."""
         with self._writing("scope") as connection:
-            books.add_scope(connection, entity, project, now)
+            books.add_scope(connection, books.spell_path(entity, project), now)
+
+    def remove_scope(self, entity: str, project: str) -> None:
+        """Forget what a sync was asked for."""
+        with self._writing("scope removed") as connection:
+            books.remove_scope(connection, books.spell_path(entity, project))
 
     def begin_sync(self, now: datetime) -> str:
         """Open an entry of the log and return its id."""
         with self._writing("sync begun") as connection:
             return books.begin_sync(connection, now)
 
-    def finish_sync(self, sync_id: str, *, now: datetime, **figures: object) -> None:
+    def finish_sync(
+        self, sync_id: str, *, now: datetime, status: str, **figures: Unpack[books.Figures]
+    ) -> None:
         """Close an entry of the log."""
         with self._writing("sync finished") as connection:
-            books.finish_sync(connection, sync_id, now, figures)
+            books.finish_sync(connection, sync_id, now=now, status=status, figures=figures)
 
     def load_log(self) -> list[Row]:
         """Return the log of syncs, oldest first."""
@@ -216,12 +258,3 @@ class Store:
         """Return what could not be read."""
         with self._reading() as connection:
             return books.load_errors(connection)
-
-    def forget(self, project_id: str, entity: str, project: str) -> None:
-        """Remove everything of a project."""
-        with self._writing("project forgotten") as connection:
-            rows.forget_project(connection, project_id)
-            books.remove_scope(connection, entity, project)
-            for each in books.load_errors(connection):
-                if f"{each['key']}/".startswith(f"{entity}/{project}/"):
-                    books.clear_error(connection, each["kind"], each["key"])

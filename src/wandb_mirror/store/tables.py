@@ -19,13 +19,15 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from wandb_mirror.kinds import STORED
-from wandb_mirror.kinds.spec import Kind, Type
+from wandb_mirror.kinds.spec import Field, Kind, Type
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
 }
+"""Constraints have names, so that a later migration can name what it changes."""
+
 COLUMN_TYPES: dict[Type, type[TypeEngine[Any]]] = {
     Type.TEXT: Text,
     Type.INTEGER: BigInteger,
@@ -35,43 +37,47 @@ COLUMN_TYPES: dict[Type, type[TypeEngine[Any]]] = {
     Type.JSON: Text,
     Type.JSON_TEXT: Text,
 }
-BOOK_COLUMNS = (
-    "changed_seq",
-    "synced_at",
-    "deleted_at",
-    "inaccessible_since",
-    "light_digest",
-    "checked_at",
-)
-"""The columns that every kind's table has beside the kind's own."""
-
-metadata = MetaData(naming_convention=NAMING)
 
 
-def _table_of(kind: Kind) -> Table:
-    """Return the table that a kind's rows live in."""
-    scope = [Column(name, Text, primary_key=name in kind.key) for name in kind.scope_columns]
-    own = [
-        Column(field.column, COLUMN_TYPES[field.type], primary_key=field.column in kind.key)
-        for field in kind.fields
-    ]
+def make_table(kind: Kind, metadata: MetaData) -> Table:
+    """Return the table that a kind's rows live in.
+
+    Heavy columns stand last: SQLite reads a row from its beginning, and the books would lie behind
+    pages of config (of 5 KB each: 1,000 digests in 8 against 11 ms, the 100 of 20,000 rows that
+    were checked longest ago in 24 against 45 ms).
+    """
+    light = [field for field in kind.fields if not field.is_heavy]
+    heavy = [field for field in kind.fields if field.is_heavy]
     return Table(
         kind.plural,
         metadata,
-        *scope,
-        *own,
+        *(Column(name, Text, primary_key=name in kind.key) for name in kind.scope_columns),
+        *(_column(kind, field) for field in light),
         Column("changed_seq", BigInteger, nullable=False),
         Column("synced_at", DateTime, nullable=False),
         Column("deleted_at", DateTime),
         Column("inaccessible_since", DateTime),
         Column("light_digest", Text),
         Column("checked_at", DateTime),
-        Index(None, "changed_seq"),
+        *(_column(kind, field) for field in heavy),
+        Index(None, "changed_seq", *kind.key),
     )
 
 
-KIND_TABLES: dict[str, Table] = {kind.plural: _table_of(kind) for kind in STORED}
-"""Kind's plural to its table."""
+def _column(kind: Kind, field: Field) -> Column[Any]:
+    return Column(field.column, COLUMN_TYPES[field.type], primary_key=field.column in kind.key)
+
+
+metadata = MetaData(naming_convention=NAMING)
+
+KIND_TABLES: dict[str, Table] = {kind.plural: make_table(kind, metadata) for kind in STORED}
+"""Kind's plural to its table. Beside the kind's own columns each has:
+
+``changed_seq``: the number of the transaction that last changed its content; ``synced_at``: when
+that was; ``deleted_at``, ``inaccessible_since``: since when upstream does not show it;
+``light_digest``: of the light fields when the whole row was last read, NULL where it must be read
+again; ``checked_at``: when that was.
+"""
 
 facts = Table(
     "facts",
@@ -84,18 +90,29 @@ facts = Table(
 scopes = Table(
     "scopes",
     metadata,
-    Column("entity", Text, primary_key=True),
-    Column("project", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
     Column("added_at", DateTime, nullable=False),
 )
-"""What a sync without arguments takes; an empty project stands for all of an entity's."""
+"""What a sync without arguments takes, as people write it: one project, or an entity's all."""
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("cursor", Text),
+    Column("watermark", DateTime),
+    Column("updated_at", DateTime, nullable=False),
+)
+"""How far a scope of a kind has been read; the scope is a JSON array of ids."""
 
 removals = Table(
     "removals",
     metadata,
-    Column("changed_seq", BigInteger, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("key", Text, primary_key=True),
+    Column("changed_seq", BigInteger, nullable=False),
+    Index(None, "changed_seq"),
 )
 """Rows that are gone from a kind's table, by key as a JSON array: the warehouse learns it here."""
 
@@ -112,6 +129,7 @@ sync_log = Table(
     Column("bytes", BigInteger),
     Column("rows", BigInteger),
 )
+"""Every sync, and what it cost."""
 
 sync_errors = Table(
     "sync_errors",
@@ -123,3 +141,4 @@ sync_errors = Table(
     Column("first_at", DateTime, nullable=False),
     Column("last_at", DateTime, nullable=False),
 )
+"""What could not be read, by kind and path; it is tried again."""

@@ -8,28 +8,33 @@ hide the one thing that varies here, ``Retry-After``, behind its own clock.
 from __future__ import annotations
 
 from wandb_mirror.errors import Retry, Throttled, UpstreamBroken
+from wandb_mirror.upstream.replies import TooLargeToAsk
 
 SHORTEST_SECONDS = 2.0
 LONGEST_SECONDS = 60.0
 PATIENCE_SECONDS = 900.0
-"""A server that asks for more than this is not waited for."""
+"""A request that would wait longer than this, all its tries together, is given up."""
 JITTER = 0.25
 TRIES_WHEN_LARGE = 2
 """What a smaller page may mend is not asked for again and again in the same size."""
 
 
-def judge_wait(tries: int, error: Retry, *, max_retries: int, jitter: float) -> float | None:
+def judge_wait(
+    tries: int, error: Retry, *, max_retries: int, jitter: float, waited_seconds: float = 0.0
+) -> float | None:
     """Return the seconds to wait after try number ``tries`` failed, or None to give up.
 
-    ``jitter`` is a random number from 0 to 1.
+    ``jitter`` is a random number from 0 to 1, ``waited_seconds`` what earlier tries have cost.
     """
+    if isinstance(error, TooLargeToAsk):
+        return None
     limit = max_retries
     if isinstance(error, UpstreamBroken) and error.is_too_large:
         limit = min(max_retries, TRIES_WHEN_LARGE - 1)
     if tries > limit:
         return None
-    asked = error.after_seconds if isinstance(error, Throttled) else None
-    if asked is not None:
-        return asked if asked <= PATIENCE_SECONDS else None
-    wait = min(LONGEST_SECONDS, SHORTEST_SECONDS * 2.0 ** (tries - 1))
-    return wait * (1 + JITTER * jitter)
+    wait = error.after_seconds if isinstance(error, Throttled) else None
+    if wait is None:
+        doubled = SHORTEST_SECONDS * 2.0 ** min(tries - 1, 10)
+        wait = min(LONGEST_SECONDS, doubled) * (1 + JITTER * jitter)
+    return wait if waited_seconds + wait <= PATIENCE_SECONDS else None

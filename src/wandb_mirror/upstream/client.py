@@ -9,7 +9,8 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from wandb_mirror.errors import (
     Unreachable,
     UpstreamBroken,
 )
+from wandb_mirror.jsontext import dumps
 from wandb_mirror.settings import UpstreamSettings
 from wandb_mirror.upstream.authority import Authority
 from wandb_mirror.upstream.backoff import judge_wait
@@ -32,6 +34,8 @@ from wandb_mirror.upstream.pace import Pace, Usage
 from wandb_mirror.upstream.replies import judge_status, read_data
 
 MEGABYTE = 1_000_000
+LONGEST_REPLY = 10
+"""A reply that trickles in is given up after so many times ``timeout_seconds``."""
 
 
 class Client:
@@ -53,17 +57,10 @@ class Client:
         self._authority = authority
         self._settings = settings
         self._stop = stop or threading.Event()
+        self._clock = clock
         self._jitter = jitter
         self._pace = Pace(settings.max_requests, clock)
-        self._http = httpx.Client(
-            timeout=settings.timeout_seconds,
-            limits=httpx.Limits(
-                max_connections=settings.workers, max_keepalive_connections=settings.workers
-            ),
-            headers={"User-Agent": f"wandb-mirror/{version('wandb-mirror')}"},
-            verify=_trust(settings.ca_file),
-            transport=transport,
-        )
+        self._http = _open(settings, transport)
 
     def close(self) -> None:
         """Close all connections."""
@@ -81,18 +78,25 @@ class Client:
         and after the last try ``Throttled``, ``Unreachable`` or ``UpstreamBroken``.
         """
         tries = 0
+        waited = 0.0
         while True:
             tries += 1
-            self._sleep(self._pace.seconds_to_wait())
+            while (pause := self._pace.seconds_to_wait()) > 0:
+                self._sleep(pause)
             self._pace.begin_request(is_retry=tries > 1)
             try:
                 return self._send(document, variables)
             except Retry as error:
                 wait = judge_wait(
-                    tries, error, max_retries=self._settings.max_retries, jitter=self._jitter()
+                    tries,
+                    error,
+                    max_retries=self._settings.max_retries,
+                    jitter=self._jitter(),
+                    waited_seconds=waited,
                 )
                 if wait is None:
                     raise
+                waited += wait
                 if isinstance(error, Throttled):
                     self._pace.pause(wait)
                 else:
@@ -100,46 +104,47 @@ class Client:
 
     def _sleep(self, seconds: float) -> None:
         """Wait, unless somebody asks to stop."""
-        if seconds > 0 and self._stop.wait(seconds):
+        if self._stop.wait(seconds):
             raise Interrupted("stopped as asked; the next sync goes on from here")
 
     def _send(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Send once; errors of the connection become ours here and nowhere else."""
-        payload = {"query": document, "variables": dict(variables)}
-        try:
-            with self._http.stream(
+        """Send once and sort what comes back."""
+        headers = self._authority.headers(self._post_form)
+        content = dumps({"query": document, "variables": dict(variables)}).encode()
+        with self._in_our_words():
+            request = self._http.build_request(
                 "POST",
                 f"{self.base_url}/graphql",
-                json=payload,
-                headers=self._authority.headers(self._http),
-            ) as response:
-                self._pace.heed(response.headers)
-                body = self._read(response)
-                if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-                    self._pace.count_throttled()
-                judge_status(response.status_code, response.headers, self.host, body)
-        except httpx.TimeoutException as error:
-            seconds = self._settings.timeout_seconds
-            is_slow = isinstance(error, httpx.ReadTimeout)
-            raise UpstreamBroken(
-                f"{self.host} did not answer within {seconds:g} s", is_too_large=is_slow
-            ) from error
-        except httpx.UnsupportedProtocol as error:
-            raise BadSettings(f"{self.base_url} is not a server's address") from error
-        except httpx.DecodingError as error:
-            raise UpstreamBroken(f"{self.host} sent a reply that cannot be unpacked") from error
-        except httpx.RemoteProtocolError as error:
-            raise UpstreamBroken(f"{self.host} broke off in the middle of a reply") from error
-        except httpx.HTTPError as error:
-            raise Unreachable(f"{self.host} cannot be reached: {_why(error)}") from error
+                content=content,
+                headers={**headers, "Content-Type": "application/json"},
+            )
+            status, reply_headers, body = self._exchange(request)
+        self._pace.heed(reply_headers)
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            self._pace.count_throttled()
+        judge_status(status, reply_headers, self.host, body)
         return read_data(body, self.host)
 
-    def _read(self, response: httpx.Response) -> bytes:
-        """Return the body, but not one larger than the settings allow."""
+    def _post_form(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
+        """Post a form and return status and body; raises ``Retry`` where that may pass."""
+        with self._in_our_words():
+            status, headers, body = self._exchange(
+                self._http.build_request("POST", url, data=dict(form))
+            )
+        if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            judge_status(status, headers, self.host, body)
+        return status, body
+
+    def _exchange(self, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
+        """Send a request and read the reply, but not one larger than the settings allow."""
         limit = self._settings.max_reply_mb * MEGABYTE
+        began = self._clock()
+        latest = began + LONGEST_REPLY * self._settings.timeout_seconds
+        response: httpx.Response | None = None
         parts: list[bytes] = []
         size = 0
         try:
+            response = self._http.send(request, stream=True)
             for part in response.iter_bytes():
                 parts.append(part)
                 size += len(part)
@@ -148,13 +153,70 @@ class Client:
                         f"{self.host} sent more than {self._settings.max_reply_mb} MB in one reply",
                         is_too_large=True,
                     )
+                if self._clock() > latest:
+                    raise UpstreamBroken(
+                        f"{self.host} had not ended a reply after {latest - began:g} s",
+                        is_too_large=True,
+                    )
         finally:
-            self._pace.count_bytes(response.num_bytes_downloaded)
-        return b"".join(parts)
+            received = 0
+            if response is not None:
+                response.close()
+                received = response.num_bytes_downloaded
+            self._pace.count_reply(bytes_received=received, seconds=self._clock() - began)
+        return response.status_code, response.headers, b"".join(parts)
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        """Make errors of the connection ours; no message repeats a header."""
+        try:
+            yield
+        except httpx.ReadTimeout as error:
+            seconds = self._settings.timeout_seconds
+            raise UpstreamBroken(
+                f"{self.host} did not answer within {seconds:g} s", is_too_large=True
+            ) from error
+        except httpx.LocalProtocolError:
+            # Its message repeats the header that cannot be sent; so no cause is kept either.
+            raise BadSettings("the request's headers cannot be sent; check the key") from None
+        except httpx.DecodingError as error:
+            raise UpstreamBroken(f"{self.host} sent a reply that cannot be unpacked") from error
+        except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+            raise UpstreamBroken(f"{self.host} broke off in the middle of a reply") from error
+        except httpx.ProxyError as error:
+            raise Unreachable(f"the proxy before {self.host} refuses: {_why(error)}") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise BadSettings(
+                    f"the certificate of {self.host} is not trusted: {_why(error)}; name its "
+                    "authority's file in SSL_CERT_FILE or upstream.ca_file"
+                ) from error
+            raise Unreachable(f"{self.host} cannot be reached: {_why(error)}") from error
+
+
+def _open(settings: UpstreamSettings, transport: httpx.BaseTransport | None) -> httpx.Client:
+    """Return the connections; httpx heeds ``SSL_CERT_FILE`` and the environment's proxies."""
+    verify = _trust(settings.ca_file)
+    try:
+        return httpx.Client(
+            timeout=settings.timeout_seconds,
+            limits=httpx.Limits(
+                max_connections=settings.workers, max_keepalive_connections=settings.workers
+            ),
+            headers={"User-Agent": f"wandb-mirror/{version('wandb-mirror')}"},
+            verify=verify,
+            transport=transport,
+            follow_redirects=False,
+        )
+    except (OSError, ssl.SSLError) as error:
+        raise BadSettings("SSL_CERT_FILE names no file with certificate authorities") from error
+    except (ValueError, httpx.InvalidURL, ImportError):
+        # The message may repeat the proxy's password; so no cause is kept either.
+        raise BadSettings("the proxy that the environment names cannot be used") from None
 
 
 def _trust(ca_file: str) -> ssl.SSLContext | bool:
-    """Return what certificates are checked against; httpx itself heeds ``SSL_CERT_FILE``."""
+    """Return what certificates are checked against."""
     if not ca_file:
         return True
     try:
@@ -163,6 +225,6 @@ def _trust(ca_file: str) -> ssl.SSLContext | bool:
         raise BadSettings(f"upstream.ca_file: {ca_file} holds no certificate authority") from error
 
 
-def _why(error: httpx.HTTPError) -> str:
-    """Return what is wrong with a connection, without the request's headers."""
+def _why(error: Exception) -> str:
+    """Return what is wrong with a connection."""
     return str(error) or type(error).__name__

@@ -6,8 +6,8 @@ each line: a server that points at a line says so what it lacks, however it call
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +17,12 @@ from wandb_mirror.upstream.capabilities import Capabilities
 
 JSON_SCALAR = "JSONString"
 """W&B's name for text that holds JSON."""
-PLAIN_SCALARS = {JSON_SCALAR: "String", "Int64": "Int"}
+STEP_SCALAR = "Int64"
+PLAIN_SCALARS = {JSON_SCALAR: "String", STEP_SCALAR: "Int"}
 """What other servers take where they do not know W&B's own scalars."""
+
+Argument = tuple[str, str]
+"""An argument's name and how its value is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +33,25 @@ class Document:
     variables: Mapping[str, Any]
     places: Mapping[int, str]
     """Line to capability: ``Run.updatedAt``, ``project.runs(order)``, ``type JSONString``."""
-    columns: frozenset[str] = frozenset()
-    """The columns that the document asks for."""
+    sources: Mapping[str, str]
+    """The columns that the document asks for, and upstream's field that each comes from."""
+    needs: frozenset[str]
+    """Capabilities without which it would ask for something else than it should."""
 
 
 @dataclass(slots=True)
 class _Writer:
     """Writes a document line by line."""
 
+    kind: Kind
+    scope: ScopeOf
     capabilities: Capabilities
     lines: list[str] = field(default_factory=list)
     places: dict[int, str] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
-    columns: set[str] = field(default_factory=set)
+    sources: dict[str, str] = field(default_factory=dict)
+    needs: set[str] = field(default_factory=set)
     depth: int = 1
 
     def line(self, text: str, capability: str | None = None) -> None:
@@ -57,49 +66,61 @@ class _Writer:
         self.variables[name] = value
         return f"${name}"
 
-    def inside(
-        self, at: At, place: str, arguments: Iterable[tuple[str, str]], alias: str = ""
-    ) -> AbstractContextManager[None]:
-        """Open a field with arguments; what is written inside the ``with`` is its selection."""
-        return self._inside(at, place, list(arguments), alias)
+    def bind_scope(self, at: At) -> list[Argument]:
+        """Declare what of the scope goes into a field's arguments."""
+        return [
+            (argument, self.bind(part, "String!", getattr(self.scope, part)))
+            for argument, part in at.arguments
+        ]
+
+    def open(self, name: str, place: str, arguments: Sequence[Argument], end: str) -> None:
+        """Write a field with arguments, each on its line, up to ``end``."""
+        if not arguments:
+            self.line(f"{name}{end}", place)
+            return
+        self.line(f"{name}(", place)
+        for argument, value in arguments:
+            self.line(f"  {argument}: {value}", f"{place}({argument})")
+        self.line(f"){end}")
 
     @contextmanager
-    def _inside(self, at: At, place: str, arguments: list[tuple[str, str]], alias: str) -> Any:
-        name = f"{alias}: {at.field}" if alias else at.field
-        known = [
-            (argument, value)
-            for argument, value in arguments
-            if not self.capabilities.lacks(f"{place}({argument})")
-        ]
-        if known:
-            self.line(f"{name}(", place)
-            for argument, value in known:
-                self.line(f"  {argument}: {value}", f"{place}({argument})")
-            self.line(") {")
-        else:
-            self.line(f"{name} {{", place)
+    def inside(self, name: str, place: str, arguments: Sequence[Argument]) -> Iterator[None]:
+        """Open a field; what is written inside the ``with`` is its selection."""
+        self.open(name, place, arguments, " {")
         self.depth += 1
         yield
         self.depth -= 1
         self.line("}")
 
-    def leaf(self, at: At, place: str, arguments: Iterable[tuple[str, str]], alias: str) -> None:
-        """Write a field with arguments that has no selection."""
-        self.line(f"{alias}: {at.field}(", place)
-        for argument, value in arguments:
-            self.line(f"  {argument}: {value}", f"{place}({argument})")
-        self.line(")")
+    @contextmanager
+    def down(self, path: Sequence[At]) -> Iterator[None]:
+        """Write the way to what is read, with the scope's names as variables."""
+        if not path:
+            yield
+            return
+        *before, at = path
+        place = place_of(path)
+        with self.down(before):
+            self.require(place, at.arguments)
+            with self.inside(at.field, place, self.bind_scope(at)):
+                yield
 
-    def fields(self, kind: Kind, fields: Iterable[Field]) -> None:
+    def require(self, place: str, arguments: Iterable[Argument]) -> None:
+        """Note a field and arguments of it that the document cannot do without."""
+        self.needs.add(place)
+        self.needs.update(f"{place}({argument})" for argument, _ in arguments)
+
+    def fields(self, fields: Iterable[Field]) -> None:
         """Write a node's fields, each aliased to its column."""
         for each in fields:
             for source in (each.source, each.fallback):
-                if source is None or self.capabilities.lacks(f"{kind.upstream_type}.{source}"):
+                place = f"{self.kind.upstream_type}.{source}"
+                if source is None or self.capabilities.lacks(place):
                     continue
                 head, *rest = source.split(".")
                 selection = "".join(f" {{ {part}" for part in rest) + " }" * len(rest)
-                self.line(f"{each.column}: {head}{selection}", f"{kind.upstream_type}.{source}")
-                self.columns.add(each.column)
+                self.line(f"{each.column}: {head}{selection}", place)
+                self.sources[each.column] = source
                 break
 
     def finish(self, name: str) -> Document:
@@ -114,8 +135,13 @@ class _Writer:
             head.append(")")
         head[-1] += " {"
         places.update({line + len(head): place for line, place in self.places.items()})
-        text = "\n".join([*head, *self.lines, "}"])
-        return Document(text, self.variables, places, frozenset(self.columns))
+        return Document(
+            "\n".join([*head, *self.lines, "}"]),
+            self.variables,
+            places,
+            self.sources,
+            frozenset(self.needs),
+        )
 
     def _type(self, graphql_type: str) -> str:
         name = graphql_type.rstrip("!")
@@ -129,33 +155,42 @@ def place_of(path: Sequence[At]) -> str:
     return ".".join(at.field for at in path)
 
 
-@contextmanager
-def _down(writer: _Writer, path: Sequence[At], scope: ScopeOf) -> Any:
-    """Write the way to what is read, with the scope's names as variables."""
-    if not path:
-        yield
-        return
-    *before, at = path
-    with _down(writer, before, scope):
-        arguments = [
-            (
-                argument,
-                writer.bind(
-                    part, "String!" if part == "run_id" else "String", getattr(scope, part)
-                ),
-            )
-            for argument, part in at.arguments
-        ]
-        with writer.inside(at, place_of(path), arguments):
-            yield
-
-
 def node_document(kind: Kind, scope: ScopeOf, capabilities: Capabilities) -> Document:
     """Return the query for one object."""
-    writer = _Writer(capabilities)
-    with _down(writer, kind.node_path or kind.path, scope):
-        writer.fields(kind, kind.fields)
+    writer = _Writer(kind, scope, capabilities)
+    with writer.down(kind.node_path or kind.path):
+        writer.fields(kind.fields)
     return writer.finish("Node")
+
+
+def can_name(kind: Kind) -> bool:
+    """Tell whether single objects of a kind can be read by their own keys."""
+    return any(part == kind.own_key for at in kind.node_path[-1:] for _, part in at.arguments)
+
+
+def nodes_document(
+    kind: Kind, scope: ScopeOf, capabilities: Capabilities, own_keys: Sequence[str]
+) -> Document:
+    """Return the query for several objects by their own keys, an alias each."""
+    writer = _Writer(kind, scope, capabilities)
+    *before, last = kind.node_path
+    place = place_of(kind.node_path)
+    with writer.down(before):
+        writer.require(place, last.arguments)
+        for number, own_key in enumerate(own_keys):
+            arguments = [
+                (argument, writer.bind(f"{part}_{number}", "String!", own_key))
+                for argument, part in last.arguments
+                if part == kind.own_key
+            ]
+            with writer.inside(f"{alias_of(number)}: {last.field}", place, arguments):
+                writer.fields(kind.fields)
+    return writer.finish("Nodes")
+
+
+def alias_of(number: int) -> str:
+    """Return the name under which the reply has the object that was asked for as such."""
+    return f"n{number}"
 
 
 def listing_document(
@@ -170,58 +205,57 @@ def listing_document(
     order: str | None = None,
 ) -> Document:
     """Return the query for one page of a listing; ``filters`` is JSON text."""
-    writer = _Writer(capabilities)
+    writer = _Writer(kind, scope, capabilities)
     *before, last = kind.path
     place = place_of(kind.path)
     wanted = [("first", "Int", first), ("after", "String", after)]
     wanted += [("filters", JSON_SCALAR, filters), ("order", "String", order)]
-    with _down(writer, before, scope):
-        arguments = [
-            (argument, writer.bind(part, "String", getattr(scope, part)))
-            for argument, part in last.arguments
-        ]
+    with writer.down(before):
+        writer.require(place, last.arguments)
+        arguments = writer.bind_scope(last)
         arguments += [
             (name, writer.bind(name, graphql_type, value))
             for name, graphql_type, value in wanted
             if value is not None and not capabilities.lacks(f"{place}({name})")
         ]
-        with writer.inside(last, place, arguments):
-            writer.line("edges {")
-            writer.line("  node {")
-            writer.depth += 2
-            writer.fields(kind, fields)
-            writer.depth -= 2
-            writer.line("  }")
-            writer.line("}")
+        with writer.inside(last.field, place, arguments):
+            with (
+                writer.inside("edges", f"{place}.edges", ()),
+                writer.inside("node", f"{place}.edges.node", ()),
+            ):
+                writer.fields(fields)
             writer.line("pageInfo { endCursor hasNextPage }", f"{place}.pageInfo")
+        writer.needs |= {f"{place}.edges", f"{place}.edges.node", f"{place}.pageInfo"}
     return writer.finish("Listing")
 
 
 def steps_document(
     kind: Kind, scope: ScopeOf, capabilities: Capabilities, requests: Sequence[StepsRequest]
 ) -> Document:
-    """Return the query for windows of several runs' steps, an alias a run.
+    """Return the query for windows of several parents' steps, an alias a parent.
 
     ``samples`` is the number of steps in the window: so every row comes, as W&B's own reader
     asks (core/internal/runhistoryreader/livedata.go).
     """
-    writer = _Writer(capabilities)
+    writer = _Writer(kind, scope, capabilities)
     *before, parent, last = kind.path
     place = place_of((*before, parent))
-    with _down(writer, before, scope):
+    with writer.down(before):
         for number, each in enumerate(requests):
             arguments = [
-                (argument, writer.bind(f"run{number}", "String!", each.run_id))
+                (argument, writer.bind(f"{part}_{number}", "String!", getattr(each, part)))
                 for argument, part in parent.arguments
-                if part == "run_id"
             ]
+            width = each.max_step - each.min_step
             window = [
-                ("minStep", writer.bind(f"min{number}", "Int64", each.min_step)),
-                ("maxStep", writer.bind(f"max{number}", "Int64", each.max_step)),
-                ("samples", writer.bind(f"samples{number}", "Int", each.max_step - each.min_step)),
+                ("minStep", writer.bind(f"min_{number}", STEP_SCALAR, each.min_step)),
+                ("maxStep", writer.bind(f"max_{number}", STEP_SCALAR, each.max_step)),
+                ("samples", writer.bind(f"samples_{number}", "Int", width)),
             ]
-            with writer.inside(parent, place, arguments, f"r{number}"):
+            writer.require(place, parent.arguments)
+            writer.require(f"{place}.{last.field}", window)
+            with writer.inside(f"{alias_of(number)}: {parent.field}", place, arguments):
                 if each.is_first:
-                    writer.fields(kind, kind.fields)
-                writer.leaf(last, f"{place}.{last.field}", window, "lines")
+                    writer.fields(kind.fields)
+                writer.open(f"lines: {last.field}", f"{place}.{last.field}", window, "")
     return writer.finish("Steps")

@@ -21,6 +21,9 @@ class Usage:
     retries: int = 0
     throttled: int = 0
     bytes_received: int = 0
+    """As they came over the wire, packed."""
+    seconds: float = 0.0
+    """Spent waiting for replies, by all workers together."""
 
 
 @dataclass(slots=True)
@@ -70,7 +73,8 @@ class Pace:
         with self._lock:
             self.usage.throttled += 1
 
-    def count_bytes(self, count: int) -> None:
-        """Count bytes as they came over the wire."""
+    def count_reply(self, *, bytes_received: int, seconds: float) -> None:
+        """Count what one reply, or the part of it that came, took."""
         with self._lock:
-            self.usage.bytes_received += count
+            self.usage.bytes_received += bytes_received
+            self.usage.seconds += seconds

@@ -1,49 +1,124 @@
-"""A node as upstream sends it becomes a row by column: times, cases and types are settled here."""
+"""What upstream sends becomes rows by column: times, cases and types are settled here.
+
+What a reply does not say is never taken for an answer: a listing without its edges is an error and
+not an empty listing, or the mirror would mark everything as deleted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from wandb_mirror.errors import BadRow
+from wandb_mirror.errors import BadRow, Refused, UpstreamBroken
 from wandb_mirror.jsontext import dumps, loads
-from wandb_mirror.kinds.pages import Row, ScopeOf
+from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply
 from wandb_mirror.kinds.spec import Field, Kind, Type
 
 LARGEST_INTEGER = 2**63
+LONGEST_PROBLEM = 200
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
+_NUMBER = re.compile(r"[+-]?([0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?|NaN|Infinity)")
+_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(.*)")
 
 
-def read_row(kind: Kind, scope: ScopeOf, node: Mapping[str, Any], columns: frozenset[str]) -> Row:
-    """Return a node as a row with the columns that were asked for; others are None.
+def read_row(
+    kind: Kind,
+    scope: ScopeOf,
+    node: Mapping[str, Any],
+    *,
+    fields: Iterable[Field],
+    sources: Mapping[str, str],
+) -> Row:
+    """Return a node as a row of the scope's columns and those of ``fields``.
 
-    A column that the server lacks and the scope names is taken from there. Raises ``BadRow``.
+    ``sources`` says where the columns that were asked for come from; one that the server lacks is
+    taken from the scope, where that names it, or None. Raises ``BadRow``.
     """
     row: Row = scope.columns(kind.scope_columns)
-    own_key = _identify(kind, node)
-    for field in kind.fields:
-        if field.column not in columns:
-            row[field.column] = getattr(scope, field.column, None)
+    own_key = str(node.get(kind.own_key) or "(no id)")[:LONGEST_PROBLEM]
+    for field in fields:
+        source = sources.get(field.column)
+        if source is None:
+            row[field.column] = _from_scope(scope, field.column)
             continue
         try:
-            row[field.column] = _read_value(field, node)
-        except (ValueError, TypeError, OverflowError) as error:
-            problem = f"{field.source} cannot be read: {error}"
+            row[field.column] = _read_value(field, source, node)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            problem = f"{source} cannot be read: {error}"[:LONGEST_PROBLEM]
             raise BadRow(kind.plural, own_key, problem) from error
     if not row.get(kind.own_key):
         raise BadRow(kind.plural, own_key, "it has no id")
     return row
 
 
-def _identify(kind: Kind, node: Mapping[str, Any]) -> str:
-    """Return a node's own key, or something that tells it apart where it has none."""
-    return str(node.get(kind.own_key) or "(no id)")[:200]
+def read_page(
+    kind: Kind,
+    scope: ScopeOf,
+    connection: Mapping[str, Any],
+    *,
+    fields: Sequence[Field],
+    sources: Mapping[str, str],
+) -> RowPage:
+    """Return the rows of a Relay connection; null edges and nodes are rows we may not see."""
+    edges, info = connection.get("edges"), connection.get("pageInfo")
+    if not isinstance(edges, list) or not isinstance(info, Mapping):
+        raise UpstreamBroken(f"upstream answers a listing of {kind.plural} without edges")
+    if not isinstance(info.get("hasNextPage"), bool):
+        raise UpstreamBroken(f"upstream does not say whether there are more {kind.plural}")
+    rows: list[Row] = []
+    bad: list[tuple[str, str]] = []
+    for edge in edges:
+        node = edge.get("node") if isinstance(edge, Mapping) else None
+        if not isinstance(node, Mapping):
+            continue
+        try:
+            rows.append(read_row(kind, scope, node, fields=fields, sources=sources))
+        except BadRow as error:
+            bad.append((error.key, error.problem))
+    cursor = info.get("endCursor")
+    return RowPage(
+        rows,
+        has_next=info["hasNextPage"],
+        cursor=cursor if isinstance(cursor, str) and cursor else None,
+        bad=bad,
+    )
 
 
-def _read_value(field: Field, node: Mapping[str, Any]) -> Any:
+def read_steps(node: Mapping[str, Any] | None, host: str) -> StepsReply:
+    """Return a window's rows, and what upstream says of the whole history."""
+    if node is None:
+        return StepsReply((), None, None, exists=False)
+    keys, line_count, lines = node.get("keys"), node.get("line_count"), node.get("lines")
+    if isinstance(keys, str):
+        keys = _loads_or_none(keys)
+    last_step = keys.get("lastStep") if isinstance(keys, Mapping) else None
+    if not isinstance(lines, list):
+        raise Refused(f"{host} answers without the steps it was asked for")
+    return StepsReply(
+        [line if isinstance(line, str) else dumps(line) for line in lines],
+        line_count if type(line_count) is int else None,
+        last_step if type(last_step) is int else None,
+    )
+
+
+def _loads_or_none(text: str) -> Any:
+    try:
+        return loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _from_scope(scope: ScopeOf, column: str) -> str | None:
+    """Return what the scope says of a column, where it is one of the scope's own."""
+    return getattr(scope, column) if column in ScopeOf.__slots__ else None
+
+
+def _read_value(field: Field, source: str, node: Mapping[str, Any]) -> Any:
     """Return one value of a node, in the type its column has."""
     value: Any = node.get(field.column)
-    for part in field.source.split(".")[1:]:
+    for part in source.split(".")[1:]:
         value = value.get(part) if isinstance(value, Mapping) else None
     if value is None:
         return None
@@ -55,39 +130,58 @@ def _read_text(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value)
 
 
-def _read_json_text(value: Any) -> str:
-    """Return the text as it came; what is not JSON is no value of ours."""
+def _read_json_text(value: Any) -> str | None:
+    """Return the text as it came; what is not JSON is no value of ours.
+
+    W&B's own client reads empty text as nothing.
+    """
     if not isinstance(value, str):
         return dumps(value)
+    if not value.strip():
+        return None
     loads(value)
     return value
 
 
 def _read_integer(value: Any) -> int:
+    is_whole_text = isinstance(value, str) and _WHOLE.fullmatch(value)
+    if not is_whole_text and not (type(value) in (int, float) and value % 1 == 0):
+        raise ValueError(f"{_show(value)} is not a whole number")
     number = int(value)
-    if isinstance(value, bool) or (isinstance(value, float) and number != value):
-        raise ValueError(f"{value!r} is not a whole number")
     if not -LARGEST_INTEGER <= number < LARGEST_INTEGER:
-        raise ValueError(f"{value!r} is too large a number")
+        raise ValueError(f"{_show(value)} is too large a number")
     return number
 
 
 def _read_real(value: Any) -> float:
-    if isinstance(value, bool):
-        raise TypeError(f"{value!r} is not a number")
-    return float(value)
+    if type(value) in (int, float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        return float(value)
+    raise ValueError(f"{_show(value)} is not a number")
 
 
 def _read_boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is not true or false")
+        raise TypeError(f"{_show(value)} is not true or false")
     return value
 
 
 def _read_time(value: Any) -> datetime:
-    """Return naive UTC; upstream leaves the zone out at times and means UTC."""
+    """Return naive UTC; upstream leaves the zone out at times and means UTC.
+
+    Python alone would also take ``20240101`` and ``2024-W01``, which upstream never means.
+    """
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise ValueError(f"{_show(value)} is not a time")
     time = datetime.fromisoformat(value)
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+def _show(value: Any) -> str:
+    """Return a value for a message, however large it is."""
+    if isinstance(value, str | int | float | bool):
+        text = str(value) if not isinstance(value, int) or abs(value) < 10**50 else "a huge number"
+        return text if len(text) <= 40 else f"{text[:40]}…"  # noqa: PLR2004
+    return f"a {type(value).__name__}"
 
 
 READERS: dict[Type, Callable[[Any], Any]] = {

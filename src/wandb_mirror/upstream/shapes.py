@@ -1,7 +1,6 @@
 """Read what upstream hands out, one function for each shape of reply.
 
-A server that lacks something is asked again without it, for as long as each answer teaches
-something new.
+A server that cannot filter, order or take aliases is asked in the ways that it knows.
 """
 
 from __future__ import annotations
@@ -14,19 +13,22 @@ from wandb_mirror.errors import BadRow, NotFound, NotOffered, Refused, UpstreamB
 from wandb_mirror.jsontext import dumps
 from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import At, Kind
+from wandb_mirror.upstream.asking import ask
 from wandb_mirror.upstream.capabilities import Capabilities
 from wandb_mirror.upstream.client import Client
 from wandb_mirror.upstream.documents import (
     Document,
+    alias_of,
+    can_name,
     listing_document,
     node_document,
+    nodes_document,
     place_of,
     steps_document,
 )
-from wandb_mirror.upstream.replies import MissingFields
-from wandb_mirror.upstream.rows import read_row
+from wandb_mirror.upstream.rows import read_page, read_row, read_steps
 
-ALIASES = "several runs in one query"
+ALIASES = "several objects in one query"
 """The capability to take one field several times under different names."""
 
 
@@ -48,12 +50,11 @@ class Upstream:
         Raises ``NotOffered`` where the server has no such query, ``BadRow`` where the object
         cannot be kept.
         """
-        path = kind.node_path or kind.path
-        data, document = self._ask(
-            kind, path, lambda: node_document(kind, scope, self.capabilities)
-        )
-        node = _follow(data, path)
-        return None if node is None else read_row(kind, scope, node, document.columns)
+        data, document = self._ask(kind, lambda: node_document(kind, scope, self.capabilities))
+        node = _follow(data, kind.node_path or kind.path)
+        if node is None:
+            return None
+        return read_row(kind, scope, node, fields=kind.fields, sources=document.sources)
 
     def fetch_listing_page(
         self,
@@ -66,7 +67,10 @@ class Upstream:
         filters: Mapping[str, Any] | None = None,
         order: str | None = None,
     ) -> RowPage:
-        """Return one page of a listing; raises ``NotFound`` where its scope is null."""
+        """Return one page of a listing; raises ``NotFound`` where its scope is null.
+
+        A server that cannot filter or order answers without: ``can_seek`` tells afterwards.
+        """
         chosen = kind.light_fields if fields == "light" else kind.fields
         filter_text = None if filters is None else dumps(dict(filters))
 
@@ -82,144 +86,159 @@ class Upstream:
                 order=order,
             )
 
-        data, document = self._ask(kind, kind.path, make)
+        data, document = self._ask(kind, make)
         connection = _follow(data, kind.path)
         if connection is None:
-            raise NotFound(f"{scope} is absent or not visible to this key")
-        return _read_page(kind, scope, connection, document.columns)
+            raise _say_null(data, kind.path, scope, kind)
+        return read_page(kind, scope, connection, fields=chosen, sources=document.sources)
 
     def fetch_detail_page(self, kind: Kind, scope: ScopeOf, own_keys: Sequence[str]) -> RowPage:
         """Return objects by their own keys, with all their fields.
 
-        Raises ``NotOffered`` where the server cannot be asked for objects by key.
+        By a filter where the server has one and heeds it, else one by one in one query. Raises
+        ``NotOffered`` where the server cannot be asked for objects by key.
         """
-        place = place_of(kind.path)
-        source = kind.field(kind.own_key).source
-        page = self.fetch_listing_page(
-            kind,
-            scope,
-            fields="whole",
-            first=len(own_keys),
-            filters={source: {"$in": list(own_keys)}},
-        )
-        if self.capabilities.lacks(f"{place}(filters)"):
+        filtering = f"{place_of(kind.path)}(filters)"
+        if not self.capabilities.lacks(filtering):
+            page = self._fetch_filtered(kind, scope, own_keys)
+            if page is not None and not self.capabilities.lacks(filtering):
+                return page
+            self.capabilities.learn([filtering])
+        if not can_name(kind):
             raise NotOffered(f"{self.client.host} cannot be asked for {kind.plural} by id")
-        wanted = set(own_keys)
-        rows = [row for row in page.rows if row[kind.own_key] in wanted]
-        return RowPage(rows, has_next=False, bad=page.bad)
+        return self._fetch_named(kind, scope, own_keys)
+
+    def _fetch_filtered(
+        self, kind: Kind, scope: ScopeOf, own_keys: Sequence[str]
+    ) -> RowPage | None:
+        """Return objects by a filter, or None where the server does not heed it.
+
+        A server may send fewer in a page than it was asked for, and the rest in the next ones.
+        """
+        rows: dict[str, Row] = {}
+        bad: dict[str, str] = {}
+        cursor: str | None = None
+        for _ in own_keys:
+            page = self.fetch_listing_page(
+                kind,
+                scope,
+                fields="whole",
+                first=len(own_keys),
+                after=cursor,
+                filters={kind.field(kind.own_key).source: {"$in": list(own_keys)}},
+            )
+            rows.update({row[kind.own_key]: row for row in page.rows})
+            bad.update(page.bad)
+            if not page.has_next or page.cursor in (None, cursor):
+                break
+            cursor = page.cursor
+        if not rows.keys() <= set(own_keys):
+            return None
+        return RowPage(list(rows.values()), has_next=False, bad=list(bad.items()))
+
+    def _fetch_named(self, kind: Kind, scope: ScopeOf, own_keys: Sequence[str]) -> RowPage:
+        """Return objects one by one, in one query where the server takes that."""
+        rows: list[Row] = []
+        bad: list[tuple[str, str]] = []
+
+        def make(names: Sequence[str]) -> Document:
+            return nodes_document(kind, scope, self.capabilities, names)
+
+        for own_key, (node, document) in zip(
+            own_keys, self._ask_for_each(kind, scope, kind.node_path, own_keys, make), strict=True
+        ):
+            if node is None:
+                continue
+            try:
+                row = read_row(kind, scope, node, fields=kind.fields, sources=document.sources)
+            except BadRow as error:
+                bad.append((own_key, error.problem))
+            else:
+                rows.append(row)
+        return RowPage(rows, has_next=False, bad=bad)
 
     def fetch_steps(
         self, kind: Kind, scope: ScopeOf, requests: Sequence[StepsRequest]
     ) -> list[StepsReply]:
-        """Return windows of several runs' steps, in the order asked for."""
-        if len(requests) > 1 and self.capabilities.lacks(ALIASES):
-            return [reply for each in requests for reply in self.fetch_steps(kind, scope, [each])]
+        """Return windows of several parents' steps, in the order asked for."""
+
+        def make(some: Sequence[StepsRequest]) -> Document:
+            return steps_document(kind, scope, self.capabilities, some)
+
+        found = self._ask_for_each(kind, scope, kind.path[:-1], requests, make)
+        return [read_steps(node, self.client.host) for node, _ in found]
+
+    def _ask_for_each(
+        self,
+        kind: Kind,
+        scope: ScopeOf,
+        path: Sequence[At],
+        wanted: Sequence[Any],
+        make: Callable[[Sequence[Any]], Document],
+    ) -> list[tuple[Mapping[str, Any] | None, Document]]:
+        """Return what several aliases of one query hold, one by one where the server wants that.
+
+        ``path`` leads to the field that is asked for under each alias.
+        """
+        if len(wanted) > 1 and self.capabilities.lacks(ALIASES):
+            return self._ask_one_by_one(kind, scope, path, wanted, make)
         try:
-            data, _ = self._ask(
-                kind, kind.path, lambda: steps_document(kind, scope, self.capabilities, requests)
-            )
+            data, document = self._ask(kind, lambda: make(wanted))
         except Refused:
-            if len(requests) == 1:
+            if len(wanted) == 1:
                 raise
-            replies = [
-                reply for each in requests for reply in self.fetch_steps(kind, scope, [each])
-            ]
+            found = self._ask_one_by_one(kind, scope, path, wanted, make)
             self.capabilities.learn([ALIASES])  # one by one it went, together it did not
-            return replies
-        parent = _follow(data, kind.path[:-2])
+            return found
+        parent = _follow(data, path[:-1])
         if parent is None:
-            raise NotFound(f"{scope} is absent or not visible to this key")
-        return [_read_steps(parent.get(f"r{number}")) for number in range(len(requests))]
+            raise _say_null(data, path[:-1], scope, kind)
+        return [
+            (_pick(parent, alias_of(n), self.client.host), document) for n in range(len(wanted))
+        ]
 
-    def _ask(
-        self, kind: Kind, path: Sequence[At], make: Callable[[], Document]
-    ) -> tuple[dict[str, Any], Document]:
-        """Send a document, without what the server says it lacks, until it is taken."""
-        while True:
-            document = make()
-            if lacking := self._lacking(kind, path, document):
-                raise NotOffered(
-                    f"{self.client.host} has no {lacking}: no {kind.plural} from there"
-                )
-            try:
-                return self.client.execute(document.text, document.variables), document
-            except MissingFields as error:
-                if not self.capabilities.learn(_locate(document, error)):
-                    raise Refused(str(error)) from error
+    def _ask_one_by_one(
+        self,
+        kind: Kind,
+        scope: ScopeOf,
+        path: Sequence[At],
+        wanted: Sequence[Any],
+        make: Callable[[Sequence[Any]], Document],
+    ) -> list[tuple[Mapping[str, Any] | None, Document]]:
+        return [
+            found
+            for each in wanted
+            for found in self._ask_for_each(kind, scope, path, [each], make)
+        ]
 
-    def _lacking(self, kind: Kind, path: Sequence[At], document: Document) -> str | None:
-        """Return what the kind cannot do without and the server does not have."""
-        steps = [place_of(path[: length + 1]) for length in range(len(path))]
-        if lacking := self.capabilities.lacking(steps):
-            return lacking[0]
-        for field in kind.fields:
-            if field.column == kind.own_key and field.column not in document.columns:
-                return f"{kind.upstream_type}.{field.source}"
-        return None
+    def _ask(self, kind: Kind, make: Callable[[], Document]) -> tuple[dict[str, Any], Document]:
+        return ask(self.client, self.capabilities, kind, make)
 
 
-def _locate(document: Document, error: MissingFields) -> set[str]:
-    """Return which of the things a document asks for an error is about."""
-    names: set[str] = set()
-    for each in error.missing:
-        place = document.places.get(each.line or 0)
-        if place is not None:
-            names.add(place)
-            continue
-        for candidate in document.places.values():
-            last = candidate.rstrip(")").replace("(", ".").split(".")
-            if each.name in last[1:] or candidate == f"type {each.name}":
-                names.add(candidate)
-    return names
-
-
-def _follow(data: Mapping[str, Any], path: Iterable[At]) -> Any:
+def _follow(data: Mapping[str, Any], path: Iterable[At]) -> Mapping[str, Any] | None:
     """Return what lies at the end of a path, or None where something on the way is null."""
-    value: Any = data
+    value: Mapping[str, Any] | None = data
     for at in path:
-        if not isinstance(value, Mapping):
+        if value is None:
             return None
-        value = value.get(at.field)
-    if value is not None and not isinstance(value, Mapping):
-        raise UpstreamBroken("upstream sends something else than an object")
+        value = _pick(value, at.field, "upstream")
     return value
 
 
-def _read_page(
-    kind: Kind, scope: ScopeOf, connection: Mapping[str, Any], columns: frozenset[str]
-) -> RowPage:
-    """Return the rows of a Relay connection; null edges and nodes are rows we may not see."""
-    rows: list[Row] = []
-    bad: list[tuple[str, str]] = []
-    for edge in connection.get("edges") or ():
-        node = edge.get("node") if isinstance(edge, Mapping) else None
-        if not isinstance(node, Mapping):
-            continue
-        try:
-            rows.append(read_row(kind, scope, node, columns))
-        except BadRow as error:
-            bad.append((error.key, error.problem))
-    info = connection.get("pageInfo")
-    info = info if isinstance(info, Mapping) else {}
-    cursor = info.get("endCursor")
-    return RowPage(
-        rows,
-        has_next=info.get("hasNextPage") is True,
-        cursor=cursor if isinstance(cursor, str) else None,
-        bad=bad,
-    )
+def _pick(node: Mapping[str, Any], name: str, host: str) -> Mapping[str, Any] | None:
+    """Return the object under a name of a reply; what was asked for must be there, or be null."""
+    value = node.get(name, ())
+    if value is not None and not isinstance(value, Mapping):
+        raise UpstreamBroken(f"{host} answers without the {name} it was asked for")
+    return value
 
 
-def _read_steps(node: Any) -> StepsReply:
-    """Return a window's rows, and what upstream says of the whole history."""
-    if not isinstance(node, Mapping):
-        return StepsReply((), None, None, exists=False)
-    keys = node.get("keys")
-    last_step = keys.get("lastStep") if isinstance(keys, Mapping) else None
-    line_count = node.get("line_count")
-    lines = [line if isinstance(line, str) else dumps(line) for line in node.get("lines") or ()]
-    return StepsReply(
-        lines,
-        line_count if type(line_count) is int else None,
-        last_step if type(last_step) is int else None,
-    )
+def _say_null(data: Mapping[str, Any], path: Sequence[At], scope: ScopeOf, kind: Kind) -> Exception:
+    """Return what it means that something on the way to a listing is null.
+
+    Its scope may be gone or hidden; where the scope is there and its listing is not, the server
+    withholds that alone.
+    """
+    if len(path) > 1 and _follow(data, path[:-1]) is not None:
+        return Refused(f"upstream shows {scope} but answers null for its {kind.plural}")
+    return NotFound(f"{scope} is absent or not visible to this key")

@@ -10,6 +10,7 @@ from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.engine import Database, literal, quote
 from wandb_mirror.warehouse.names import name_keys, name_schemas
 from wandb_mirror.warehouse.stats import refresh_stats
+from wandb_mirror.warehouse.tables import ARROW_TYPES, FIXED
 from wandb_mirror.warehouse.views import (
     LIVE,
     OF_RUNS,
@@ -139,23 +140,26 @@ class Deriver:
 
     def _fill_columns(self, views: Sequence[View]) -> None:
         """Write down every key of ``metrics`` and every column of a wide table."""
-        rows: list[tuple[object, ...]] = [
-            (view.schema, view.name, each.name, each.key, each.type, each.misfits, each.has_json)
-            + (each.about, each.source)
+        rows = [
+            {
+                "schema_name": view.schema,
+                "table_name": view.name,
+                "column_name": each.name,
+                "key": each.key,
+                "type": each.type,
+                "misfits": each.misfits,
+                "has_json": each.has_json,
+                "description": each.about,
+                "source": each.source,
+            }
             for view in views
             if view.schema != "main"
             for each in view.columns
         ]
         self._database.run("DELETE FROM _data.columns")
-        names = ("schema_name", "table_name", "column_name", "key", "type", "misfits", "has_json")
-        names += ("description", "source")
-        if rows:
-            columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-            for name in names:
-                is_text = name not in ("misfits", "has_json")
-                kind = pa.string() if is_text else None
-                columns[name] = pa.array(columns[name], kind) if kind else pa.array(columns[name])
-            self._database.insert("_data.columns", pa.table(columns))
+        types = FIXED["columns"]
+        schema = pa.schema([(name, ARROW_TYPES[types[name]]) for name in types])
+        self._database.insert("_data.columns", pa.Table.from_pylist(rows, schema))
         self._database.run(
             "INSERT INTO _data.columns SELECT s.schema_name, 'metrics', k.name, k.path, 'DOUBLE', "
             "coalesce(t.others, 0), false, 'A metric that runs logged.', 'metric' "

@@ -17,7 +17,9 @@ INTERNAL_CONFIG = ("_wandb", "wandb_version")
 """Keys of a config that W&B's client keeps for itself (``WANDB_INTERNAL_KEYS`` of wandb 0.31)."""
 
 
-def flatten(value: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def flatten(
+    value: Mapping[str, Any], prefix: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield (path, leaf) of a nested dict."""
     for key, inner in value.items():
         if is_branch(inner):

@@ -27,9 +27,7 @@ class History:
         self._database = database
         self._numbers = numbers
 
-    def load_cursors(
-        self, project_id: str, run_ids: Sequence[str]
-    ) -> dict[str, HistoryCursor]:
+    def load_cursors(self, project_id: str, run_ids: Sequence[str]) -> dict[str, HistoryCursor]:
         """Return how far the histories of some runs have been read."""
         wanted = pa.table({"run_id": pa.array(list(run_ids), pa.string())})
         with self._database.given(wanted) as incoming:
@@ -86,26 +84,56 @@ class History:
         values: list[pa.Table] = []
         for page, content, run_no in zip(pages, parsed, run_nos, strict=True):
             steps.append(_steps_table(run_no, content))
-            project_no = self._numbers.project(page.project_id)
-            keys = self._numbers.keys(project_no, METRIC, [path for path, _ in content.columns])
-            values += [
-                pa.table(
-                    {
-                        "run_no": pa.repeat(pa.scalar(run_no, pa.int32()), len(column.steps)),
-                        "key_no": pa.repeat(pa.scalar(keys[path], pa.int32()), len(column.steps)),
-                        "step": column.steps,
-                        "value": column.values,
-                        "json": pa.nulls(len(column.steps), pa.string())
-                        if column.json is None
-                        else column.json,
-                    }
-                )
-                for path, column in content.columns
-            ]
+            values += self._values(run_no, self._numbers.project(page.project_id), content)
         self._database.insert("_data.steps", pa.concat_tables(steps))
         if values:
             self._database.insert("_data.history", pa.concat_tables(values))
         return sum(table.num_rows for table in values)
+
+    def compare(self, page: StepsPage) -> str:
+        """Return what differs between a page and what is stored in its range; nothing if equal."""
+        content = parse_steps(page.run_id, page.lines)
+        project_no = self._numbers.project(page.project_id)
+        run_no = self._numbers.runs(project_no, [page.run_id])[page.run_id]
+        values = self._values(run_no, project_no, content)
+        condition = f"run_no = {run_no} AND step >= {page.min_step}"
+        if page.max_step is not None:
+            condition += f" AND step < {page.max_step}"
+        for what, table, incoming in (
+            ("steps", "_data.steps", _steps_table(run_no, content)),
+            ("values", "_data.history", pa.concat_tables(values) if values else None),
+        ):
+            stored = f"SELECT * FROM {table} WHERE {condition}"
+            if incoming is None:
+                wrong = self._database.value(f"SELECT count(*) FROM ({stored})")
+            else:
+                with self._database.given(incoming) as view:
+                    wrong = self._database.value(
+                        f"SELECT count(*) FROM (({stored} EXCEPT ALL FROM {view}) "
+                        f"UNION ALL (FROM {view} EXCEPT ALL {stored}))"
+                    )
+            if wrong:
+                end = page.max_step or "the end"
+                return f"{wrong} {what} differ in steps {page.min_step} to {end}"
+        return ""
+
+    def _values(self, run_no: int, project_no: int, content: ParsedSteps) -> list[pa.Table]:
+        """Return a page's values as rows of ``history``, a table a column."""
+        keys = self._numbers.keys(project_no, METRIC, [path for path, _ in content.columns])
+        return [
+            pa.table(
+                {
+                    "run_no": pa.repeat(pa.scalar(run_no, pa.int32()), len(column.steps)),
+                    "key_no": pa.repeat(pa.scalar(keys[path], pa.int32()), len(column.steps)),
+                    "step": column.steps,
+                    "value": column.values,
+                    "json": pa.nulls(len(column.steps), pa.string())
+                    if column.json is None
+                    else column.json,
+                }
+            )
+            for path, column in content.columns
+        ]
 
     def _move_cursors(self, pages: Sequence[StepsPage], run_nos: Sequence[int]) -> None:
         """Write the cursors that go with the last page of each run."""
@@ -130,13 +158,9 @@ class History:
         self._database.run(
             f"DELETE FROM _data.stale WHERE part = 'history' AND run_no IN ({listed})"
         )
-        self._database.run(
-            "INSERT INTO _data.stale SELECT unnest(?), 'history'", [list(latest)]
-        )
+        self._database.run("INSERT INTO _data.stale SELECT unnest(?), 'history'", [list(latest)])
 
-    def set_status(
-        self, project_id: str, run_ids: Sequence[str], status: HistoryStatus
-    ) -> None:
+    def set_status(self, project_id: str, run_ids: Sequence[str], status: HistoryStatus) -> None:
         """Say of runs how much of their history is here; their rows stay."""
         project_no = self._numbers.project(project_id)
         run_nos = list(self._numbers.runs(project_no, run_ids).values())

@@ -64,14 +64,14 @@ def _write_names(database: Database, named: Iterable[tuple[int, str]]) -> None:
 def name_schemas(database: Database) -> None:
     """Give every project its schema, ``entity/project``; a live project owns the plain name."""
     projects = database.rows(
-        "SELECT project_no, entity || '/' || project, inaccessible_since IS NOT NULL, s.schema_name "
+        "SELECT project_no, entity || '/' || project, s.schema_name "
         "FROM _data.projects LEFT JOIN _data.schemas s USING (project_no) "
         "WHERE entity IS NOT NULL AND project IS NOT NULL "
         "ORDER BY inaccessible_since IS NOT NULL, s.schema_name IS NULL, project_no"
     )
     taken: set[str] = set()
     chosen: list[tuple[int, str]] = []
-    for project_no, plain, _, old in projects:
+    for project_no, plain, old in projects:
         keeps = old is not None and old.split("~")[0] == plain and fold(plain) in taken
         name = old if keeps and fold(old) not in taken else free_name(plain, taken, is_folded=True)
         taken.add(fold(name))

@@ -79,7 +79,9 @@ def give_places(
         name = free_name(each.name, taken, is_folded=True)
         taken.add(fold(name))
         places.append(
-            Place(each.key_no, name, each.type, each.misfits(each.type), bool(each.json + each.nulls))
+            Place(
+                each.key_no, name, each.type, each.misfits(each.type), bool(each.json + each.nulls)
+            )
         )
     return places
 

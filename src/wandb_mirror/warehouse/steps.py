@@ -146,12 +146,13 @@ def _add_slowly(parsed: ParsedSteps, key: str, steps: list[int], values: Sequenc
     for path, pairs in leaves.items():
         numbers = [as_double(value) for _, value in pairs]
         leftovers = [
-            as_leftover(value, number)
-            for (_, value), number in zip(pairs, numbers, strict=True)
+            as_leftover(value, number) for (_, value), number in zip(pairs, numbers, strict=True)
         ]
         column = Column(
             pa.array([step for step, _ in pairs], pa.int64()),
             pa.array(numbers, pa.float64()),
-            pa.array(leftovers, pa.string()) if any(text is not None for text in leftovers) else None,
+            pa.array(leftovers, pa.string())
+            if any(text is not None for text in leftovers)
+            else None,
         )
         parsed.columns.append((dumps(list(path)), column))

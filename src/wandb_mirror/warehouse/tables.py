@@ -6,6 +6,8 @@ times the space. Uniqueness is kept by deleting before inserting, in one transac
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from wandb_mirror.kinds import STORED
 from wandb_mirror.kinds.spec import Kind, Type
 from wandb_mirror.warehouse.engine import Database, quote
@@ -20,6 +22,15 @@ COLUMN_TYPES: dict[Type, str] = {
     Type.JSON: "VARCHAR",
     Type.JSON_TEXT: "VARCHAR",
 }
+ARROW_TYPES = {
+    "VARCHAR": pa.string(),
+    "BIGINT": pa.int64(),
+    "INTEGER": pa.int32(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "TIMESTAMP": pa.timestamp("us"),
+}
+"""SQL type to Arrow's."""
 BOOKS = {"synced_at": "TIMESTAMP", "deleted_at": "TIMESTAMP", "inaccessible_since": "TIMESTAMP"}
 """What is taken of the store's books with every row."""
 

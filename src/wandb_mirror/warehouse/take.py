@@ -18,16 +18,7 @@ from wandb_mirror.kinds.spec import Kind, Type
 from wandb_mirror.warehouse.engine import Database, quote
 from wandb_mirror.warehouse.flatten import as_double, as_leftover, as_text, flatten, unwrap_config
 from wandb_mirror.warehouse.numbers import Numbers
-from wandb_mirror.warehouse.tables import FLATTENED, columns_of
-
-ARROW_TYPES = {
-    "VARCHAR": pa.string(),
-    "BIGINT": pa.int64(),
-    "INTEGER": pa.int32(),
-    "DOUBLE": pa.float64(),
-    "BOOLEAN": pa.bool_(),
-    "TIMESTAMP": pa.timestamp("us"),
-}
+from wandb_mirror.warehouse.tables import ARROW_TYPES, FLATTENED, columns_of
 
 
 class Readable(Protocol):
@@ -56,9 +47,7 @@ class Taker:
     def take_batch(self, kind: Kind, rows: Sequence[Row]) -> None:
         """Put rows in the place of what was there of them."""
         columns = columns_of(kind)
-        values: dict[str, list[Any]] = {
-            name: [row.get(name) for row in rows] for name in columns
-        }
+        values: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in columns}
         if "project_no" in columns:
             values["project_no"] = [self._numbers.project(row["project_id"]) for row in rows]
         if "run_no" in columns:
@@ -128,7 +117,13 @@ class Taker:
     ) -> None:
         """Insert a row for each leaf of each document."""
         spelled: dict[tuple[str, ...], str] = {}
-        found: dict[str, list[Any]] = {"run_no": [], "path": [], "value": [], "number": [], "text": []}
+        found: dict[str, list[Any]] = {
+            "run_no": [],
+            "path": [],
+            "value": [],
+            "number": [],
+            "text": [],
+        }
         numbers: list[int] = []
         for run_no, project_no, document in zip(run_nos, project_nos, documents, strict=True):
             if not isinstance(document, dict):

@@ -78,9 +78,7 @@ def own_run_columns() -> list[ViewColumn]:
         if field.column in ("run_id", "compute_seconds", "history_line_count"):
             continue
         columns.append(
-            ViewColumn(
-                field.column, COLUMN_TYPES[field.type], f'r."{field.column}"', field.about
-            )
+            ViewColumn(field.column, COLUMN_TYPES[field.type], f'r."{field.column}"', field.about)
         )
     columns += [
         ViewColumn(
@@ -106,9 +104,7 @@ def own_run_columns() -> list[ViewColumn]:
 
 def run_columns(url: str) -> list[ViewColumn]:
     """Return every column of a run but those made from its keys."""
-    link = (
-        f"{literal(url + '/')} || p.entity || '/' || p.project || '/runs/' || r.run_id"
-    )
+    link = f"{literal(url + '/')} || p.entity || '/' || p.project || '/runs/' || r.run_id"
     return [
         *own_run_columns(),
         ViewColumn("url", "VARCHAR", link, "Where people look at it."),
@@ -205,9 +201,7 @@ def _metrics() -> View:
             ViewColumn("runtime", "DOUBLE", "s.runtime", "Seconds since the run began."),
             KEY,
             ViewColumn("value", "DOUBLE", "h.value", "The number, NaN and infinities included."),
-            ViewColumn(
-                "text", "VARCHAR", UNQUOTED.format("h.json"), "What is no number, as text."
-            ),
+            ViewColumn("text", "VARCHAR", UNQUOTED.format("h.json"), "What is no number, as text."),
             ViewColumn(
                 "json", "VARCHAR", "h.json", "Lossless JSON of what a DOUBLE does not say exactly."
             ),
@@ -257,7 +251,11 @@ def _users() -> View:
         ViewColumn("admin", "BOOLEAN", "u.is_admin", "Whether the user administers the server."),
     ]
     return View(
-        "main", "users", "The users seen: whose key was used.", columns, f"FROM _data.{viewer.plural} u"
+        "main",
+        "users",
+        "The users seen: whose key was used.",
+        columns,
+        f"FROM _data.{viewer.plural} u",
     )
 
 
@@ -301,5 +299,3 @@ COLUMNS = [
     ("description", "VARCHAR", "What it is."),
     ("source", "VARCHAR", "config, summary or metric."),
 ]
-
-

@@ -12,7 +12,7 @@ from typing import Self
 
 from wandb_mirror.errors import CorruptFile
 from wandb_mirror.kinds import STORED
-from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, StepsPage
+from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, StepsPage
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.derive import Deriver
@@ -81,7 +81,7 @@ class Warehouse:
             database = _open_database(path, settings)
         path.chmod(0o600)
         warehouse = cls(database, settings, published, url.rstrip("/"), on_commit)
-        warehouse._agree(pair_id, store_seq)  # noqa: SLF001  (its own)
+        warehouse._agree(pair_id, store_seq)
         return warehouse
 
     def close(self) -> None:
@@ -193,6 +193,10 @@ class Warehouse:
             self._history.set_status(project_id, run_ids, status)
             self._save_fact(DIRTY, "yes")
 
+    def compare_steps(self, page: StepsPage) -> str:
+        """Return what differs between a page and what is stored of it; nothing if it is equal."""
+        return self._history.compare(page)
+
     def settle(self) -> None:
         """Rewrite the runs that ended in the order in which readers ask, in one transaction."""
         if run_nos := self._history.unsettled():
@@ -209,15 +213,10 @@ class Warehouse:
         with self._writing("generation"):
             self._save_fact("generation", str(generation))
             self._save_fact("published_at", datetime.now(UTC).isoformat(timespec="seconds"))
+        publish_copy(self.database, self.published, int(self.settings.publish.mode, 8))
+        # only now: a crash before leaves the mark, and the next sync publishes once more
+        with self._writing("published"):
             self.database.run("DELETE FROM _data.facts WHERE name = ?", [DIRTY])
-        mode = int(self.settings.publish.mode, 8)
-        try:
-            publish_copy(self.database, self.published, mode)
-        except BaseException:
-            with self._writing("not published"):
-                self._save_fact(DIRTY, "yes")
-            raise
-        self.on_commit("warehouse: published")
         return self.published
 
     def forget(self, project_id: str) -> None:

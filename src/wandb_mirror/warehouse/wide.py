@@ -92,16 +92,18 @@ class Wide:
         self._database.run(f"DELETE FROM {table} WHERE run_no IN ({listed})")
         numbers = [each for each in places if each.type == "DOUBLE"]
         texts = [each for each in places if each.type != "DOUBLE"]
-        source = f"(SELECT run_no, step, key_no, value, json FROM _data.history WHERE run_no IN ({listed}))"
-        parts = [
-            f"(SELECT run_no, step, timestamp, runtime FROM _data.steps WHERE run_no IN ({listed})) r"
-        ]
+        of_runs = f"WHERE run_no IN ({listed}))"
+        source = f"(SELECT run_no, step, key_no, value, json FROM _data.history {of_runs}"
+        parts = [f"(SELECT run_no, step, timestamp, runtime FROM _data.steps {of_runs} r"]
         on = "run_no, step"
         parts += _pivot(source, "value", numbers, "n", on) + _pivot(source, "json", texts, "t", on)
         columns = [f'n."{each.key_no}"' for each in numbers]
         columns += [_from_json(each) for each in texts]
         names = ", ".join(
-            ["run_no, step, timestamp, runtime", *(f"k{each.key_no}" for each in [*numbers, *texts])]
+            [
+                "run_no, step, timestamp, runtime",
+                *(f"k{each.key_no}" for each in [*numbers, *texts]),
+            ]
         )
         selected = ", ".join(["r.run_no, r.step, r.timestamp, r.runtime", *columns])
         self._database.run(
@@ -245,10 +247,8 @@ def _pivot(
         return []
     keys = ", ".join(str(each.key_no) for each in places)
     inner = f"SELECT {on}, key_no, {value} FROM {source} WHERE key_no IN ({keys})"
-    return [
-        f"LEFT JOIN (PIVOT ({inner}) ON key_no IN ({keys}) USING first({value}) GROUP BY {on}) "
-        f"{alias} USING ({on})"
-    ]
+    turned = f"PIVOT ({inner}) ON key_no IN ({keys}) USING first({value}) GROUP BY {on}"
+    return [f"LEFT JOIN ({turned}) {alias} USING ({on})"]
 
 
 def _from_json(place: Place) -> str:

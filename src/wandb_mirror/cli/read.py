@@ -1,0 +1,191 @@
+"""Reading: ``sql``, ``runs``, ``projects``, ``show``, ``history``. None of them opens a socket."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wandb_mirror.cli.context import Wish, pass_wish
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMATS = ("table", "json", "csv", "parquet", "markdown")
+format_option = click.option(
+    "--format", "name", type=click.Choice(FORMATS), default="table", show_default=True
+)
+output_option = click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), help="Write to a file."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+
+
+def write(reader: pa.RecordBatchReader, name: str, output: str | None = None) -> None:
+    """Write rows to stdout or a file."""
+    from wandb_mirror.cli.formats import write_result  # noqa: PLC0415
+
+    write_result(reader, name=name, output=output)
+
+
+@click.command("sql")
+@click.argument("query")
+@format_option
+@output_option
+@json_option
+@pass_wish
+def sql_command(wish: Wish, query: str, name: str, output: str | None, *, as_json: bool) -> None:
+    """Run SQL over the published file, read-only.
+
+    Try 'FROM runs LIMIT 5', 'SHOW ALL TABLES', or 'DESCRIBE metrics'. Every project has a schema of
+    its own: SELECT * FROM "team/vision".runs. Times are UTC.
+    """
+    mirror = wish.open_mirror()
+    with mirror.read() as published:
+        write(published.stream(query), "json" if as_json else name, output)
+
+
+@click.command("projects")
+@format_option
+@json_option
+@pass_wish
+def projects_command(wish: Wish, name: str, *, as_json: bool) -> None:
+    """List the projects that are mirrored."""
+    with wish.open_mirror().read() as published:
+        reader = published.stream(
+            "SELECT p.entity, p.project, count(r.run_id) AS runs, "
+            "coalesce(sum(r.history_rows), 0)::BIGINT AS history_rows, max(r.heartbeat_at) AS last_active, "
+            "p.inaccessible_since FROM projects p LEFT JOIN runs r "
+            "ON r.entity = p.entity AND r.project = p.project AND r.deleted_at IS NULL "
+            "GROUP BY ALL ORDER BY ALL"
+        )
+        write(reader, "json" if as_json else name)
+
+
+@click.command("runs")
+@click.argument("project", metavar="ENTITY/PROJECT")
+@click.option("--filter", "filter_text", metavar="JSON", help="W&B's filter, as MongoDB's.")
+@click.option(
+    "--order", default="+created_at", show_default=True, help="Keys by comma, each with + or -."
+)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--columns", help="Columns by comma, like name,state,config.lr,summary.loss.")
+@click.option("--include-deleted", is_flag=True, help="Show runs that are gone upstream too.")
+@click.option("--explain", is_flag=True, help="Print the SQL instead of running it.")
+@format_option
+@output_option
+@json_option
+@pass_wish
+def runs_command(  # noqa: PLR0913, PLR0917  (a flag a parameter)
+    wish: Wish,
+    project: str,
+    filter_text: str | None,
+    order: str,
+    limit: int,
+    columns: str | None,
+    name: str,
+    output: str | None,
+    *,
+    include_deleted: bool,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    r"""List runs of a project that pass a filter.
+
+    \b
+    wandb-mirror runs team/vision \
+        --filter '{"state": "finished", "config.learning_rate": {"$gte": 0.001}}' \
+        --order -summary_metrics.accuracy --limit 10
+    """
+    chosen = [part.strip() for part in columns.split(",")] if columns else None
+    mirror = wish.open_mirror()
+    with mirror.read() as published:
+        question = mirror.ask_runs(
+            published,
+            project,
+            filters=read_filter(filter_text),
+            order=order,
+            limit=limit,
+            columns=chosen,
+            include_deleted=include_deleted,
+        )
+        if explain:
+            click.echo(question.explain())
+            return
+        write(question.stream(), "json" if as_json else name, output)
+
+
+def read_filter(text: str | None) -> dict[str, Any] | None:
+    """Return the filter that a flag holds; raises ``BadFilter``."""
+    from wandb_mirror.errors import BadFilter  # noqa: PLC0415
+
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise BadFilter(
+            f"--filter is not JSON ({error}); write it in single quotes: "
+            """--filter '{"state": "finished"}'"""
+        ) from error
+    if not isinstance(value, dict):
+        raise BadFilter("""--filter is not a JSON object; write it as '{"state": "finished"}'""")
+    return value
+
+
+@click.command("history")
+@click.argument("run", metavar="ENTITY/PROJECT/RUN")
+@click.option("--keys", help="Metrics by comma; without it, all.")
+@click.option("--samples", type=click.IntRange(1), help="Show about so many rows, spread evenly.")
+@format_option
+@output_option
+@json_option
+@pass_wish
+def history_command(
+    wish: Wish,
+    run: str,
+    keys: str | None,
+    samples: int | None,
+    name: str,
+    output: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print the history of a run: a row a step, a column a metric.
+
+    Every row is printed unless --samples asks for fewer. Values that are no numbers are shown as
+    text; 'metrics' in SQL has each value exactly.
+    """
+    mirror = wish.open_mirror()
+    with mirror.read() as published:
+        table = mirror.load_history(
+            published,
+            run,
+            keys=[part.strip() for part in keys.split(",")] if keys else None,
+            samples=samples,
+        )
+        write(table.to_reader(), "json" if as_json else name, output)
+
+
+@click.command("show")
+@click.argument("path", metavar="PATH")
+@json_option
+@pass_wish
+def show_command(wish: Wish, path: str, *, as_json: bool) -> None:
+    """Show one project or run, with its config and summary.
+
+    PATH is ENTITY/PROJECT or ENTITY/PROJECT/RUN.
+    """
+    from wandb_mirror.cli.terminal import print_json, print_object  # noqa: PLC0415
+
+    mirror = wish.open_mirror()
+    with mirror.read() as published:
+        found = mirror.load_object(published, path)
+    if as_json:
+        print_json(found)
+    else:
+        print_object(found)
+
+
+COMMANDS = (sql_command, projects_command, runs_command, history_command, show_command)

@@ -1,0 +1,73 @@
+"""How fresh a mirror is, what it holds, and what went wrong last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wandb_mirror.errors import NotMirrored
+from wandb_mirror.mirror.connect import BASE_URL, CAPABILITIES
+from wandb_mirror.mirror.lock import describe_holder, is_locked
+from wandb_mirror.store.store import Store
+from wandb_mirror.upstream.capabilities import Capabilities
+
+if TYPE_CHECKING:
+    from wandb_mirror.mirror.mirror import Mirror
+
+
+def read_status(mirror: Mirror, store_path: Path) -> dict[str, Any]:
+    """Return the status as JSON has it; times are ISO 8601 with Z."""
+    with Store.open(store_path) as store:
+        log = store.load_log()
+        errors = store.load_errors()
+        scopes = store.load_scopes()
+        status: dict[str, Any] = {
+            "folder": str(mirror.folder),
+            "server": store.load_fact(BASE_URL),
+            "scopes": ["/".join(part for part in scope if part) for scope in scopes],
+            "server_lacks": sorted(Capabilities.from_json(store.load_fact(CAPABILITIES)).missing),
+            "last_sync": _spell(log[-1]) if log else None,
+            "last_complete_sync_at": next(
+                (_spell(each)["finished_at"] for each in reversed(log) if each["status"] == "done"),
+                None,
+            ),
+            "sync_errors": [_spell(each) for each in errors],
+            "is_locked": is_locked(mirror.folder),
+        }
+        if status["is_locked"]:
+            status["holder"] = describe_holder(mirror.folder)
+    status["published"] = _read_published(mirror)
+    return status
+
+
+def _read_published(mirror: Mirror) -> dict[str, Any] | None:
+    """Return what the published file holds, or None where there is none."""
+    try:
+        published = mirror.read()
+    except NotMirrored:
+        return None
+    with published:
+        facts = dict(published.rows("SELECT name, value FROM _data.facts"))
+        rows = published.rows(
+            "SELECT entity || '/' || project, count(*), sum(history_rows), "
+            "count(*) FILTER (WHERE history_status IN ('partial', 'failed')) "
+            "FROM runs WHERE deleted_at IS NULL GROUP BY 1 ORDER BY 1"
+        )
+    return {
+        "path": str(mirror.published_path),
+        "published_at": facts.get("published_at"),
+        "generation": int(facts.get("generation", 0)),
+        "bytes": mirror.published_path.stat().st_size,
+        "projects": [
+            {"project": name, "runs": runs, "history_rows": int(steps), "incomplete": incomplete}
+            for name, runs, steps, incomplete in rows
+        ],
+    }
+
+
+def _spell(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the books with its times as text."""
+    return {
+        name: value.isoformat(timespec="seconds") + "Z" if hasattr(value, "isoformat") else value
+        for name, value in row.items()
+    }

@@ -1,0 +1,1 @@
+"""Queries: W&B's filters over the published file, and SQL."""

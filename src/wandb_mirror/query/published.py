@@ -1,0 +1,102 @@
+"""The published file, opened for reading.
+
+Each reader has a fresh in-memory instance and attaches the file: an instance that DuckDB shares
+within a process would go on showing the generation that its first connection saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from wandb_mirror.errors import BadQuery, CorruptFile, NotMirrored
+
+ROWS_TOGETHER = 10_000
+
+
+@dataclass(slots=True)
+class Published:
+    """One generation of the published file, until ``refresh`` takes a newer one."""
+
+    path: Path
+    _connection: duckdb.DuckDBPyConnection = field(init=False, repr=False)
+    _identity: tuple[int, int] = field(init=False, repr=False)
+
+    @classmethod
+    def open(cls, path: Path) -> Published:
+        """Open the file; raises ``NotMirrored`` where there is none, and ``CorruptFile``."""
+        published = cls(path)
+        published._attach()
+        return published
+
+    def _attach(self) -> None:
+        if not self.path.exists():
+            raise NotMirrored(
+                f"{self.path} is not there: nothing was published yet; "
+                "run 'wandb-mirror sync ENTITY/PROJECT', or name the folder with --mirror"
+            )
+        self._identity = self._identify()
+        file = str(self.path).replace("'", "''")
+        connection = duckdb.connect(
+            config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        )
+        try:
+            connection.execute(
+                f"ATTACH '{file}' AS mirror (READ_ONLY); USE mirror; SET TimeZone = 'UTC'"
+            )
+        except duckdb.Error as error:
+            connection.close()
+            raise CorruptFile(
+                f"{self.path} cannot be read: {str(error).splitlines()[0]}; "
+                "'wandb-mirror publish' makes it anew"
+            ) from error
+        self._connection = connection
+
+    def _identify(self) -> tuple[int, int]:
+        found = self.path.stat()
+        return found.st_ino, found.st_mtime_ns
+
+    def refresh(self) -> bool:
+        """Take a newer generation, if one was published; True where there was one."""
+        if self.path.exists() and self._identify() == self._identity:
+            return False
+        self._connection.close()
+        self._attach()
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        """Return the file itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of ours."""
+        return self._connection.execute(sql, list(parameters) or None).fetchall()
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> pa.RecordBatchReader:
+        """Return the result of anybody's query as Arrow batches; raises ``BadQuery``."""
+        try:
+            result = self._connection.sql(sql, params=list(parameters) or None)
+        except duckdb.Error as error:
+            raise BadQuery(f"the query cannot be run: {error}") from error
+        if result is None:
+            raise BadQuery("the query has no result; only what reads can be run here")
+        return result.to_arrow_reader(ROWS_TOGETHER)

@@ -1,0 +1,179 @@
+"""Ask the published file for runs: a filter, an order, a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypedDict, Unpack
+
+import pyarrow as pa
+
+from wandb_mirror.errors import BadSettings, NotMirrored
+from wandb_mirror.jsontext import loads
+from wandb_mirror.query.compile import Catalog, Compiler, Key, quote
+from wandb_mirror.query.fields import Source
+from wandb_mirror.query.filters import parse_filter
+from wandb_mirror.query.order import compile_order
+from wandb_mirror.query.published import Published
+
+SHOWN = ("run_id", "name", "state", "username", "run_group", "tags", "created_at", "duration_s")
+"""The columns of a list of runs where none are named."""
+
+
+class RunsOptions(TypedDict, total=False):
+    """What ``ask_runs`` takes beside the project."""
+
+    filters: Mapping[str, Any] | None
+    order: str | None
+    columns: Sequence[str] | None
+    limit: int | None
+    offset: int
+    include_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunsQuestion:
+    """A question that can be shown as SQL, counted, and answered page by page."""
+
+    published: Published
+    source: str
+    condition: str
+    order: str
+    parameters: tuple[Any, ...]
+    columns: tuple[str, ...]
+    limit: int | None = None
+    offset: int = 0
+
+    @property
+    def sql(self) -> str:
+        """Return the SQL; its parameters stand in ``parameters``."""
+        listed = ", ".join(f"r.{quote(name)}" for name in self.columns)
+        sql = f"SELECT {listed} FROM {self.source} r WHERE {self.condition} ORDER BY {self.order}"
+        if self.limit is not None:
+            sql += f" LIMIT {int(self.limit)}"
+        return f"{sql} OFFSET {int(self.offset)}" if self.offset else sql
+
+    def explain(self) -> str:
+        """Return the SQL and its parameters, for people."""
+        values = "".join(
+            f"\n-- ?{place}: {value!r}" for place, value in enumerate(self.parameters, 1)
+        )
+        return f"{self.sql};{values}"
+
+    def stream(self) -> pa.RecordBatchReader:
+        """Return the answer as Arrow batches."""
+        return self.published.stream(self.sql, self.parameters)
+
+    def count(self) -> int:
+        """Return how many runs pass the filter, whatever the page."""
+        sql = f"SELECT count(*) FROM {self.source} r WHERE {self.condition}"
+        return int(self.published.rows(sql, self.parameters)[0][0])
+
+
+def ask_runs(
+    published: Published, entity: str, project: str, **options: Unpack[RunsOptions]
+) -> RunsQuestion:
+    """Return the question for a project's runs.
+
+    Raises ``BadFilter`` for a filter or an order that cannot be read, ``NotMirrored`` for a project
+    that is not here, ``BadSettings`` for a column that there is not.
+    """
+    tree = parse_filter(options.get("filters"))
+    project_no, schema = _find_project(published, entity, project)
+    if schema is None:
+        raise NotMirrored(
+            f"project {entity}/{project} is mirrored, but its runs are not yet; "
+            f"fetch them with 'wandb-mirror sync {entity}/{project}'"
+        )
+    catalog = load_catalog(published, project_no, schema)
+    compiler = Compiler(catalog)
+    condition = compiler.condition(tree)
+    if not options.get("include_deleted", False):
+        condition = f"r.deleted_at IS NULL AND ({condition})"
+    return RunsQuestion(
+        published,
+        f"{quote(schema)}.runs",
+        condition,
+        compile_order(options.get("order"), catalog),
+        tuple(compiler.parameters),
+        _choose_columns(published, schema, options.get("columns")),
+        options.get("limit"),
+        options.get("offset", 0),
+    )
+
+
+def _find_project(published: Published, entity: str, project: str) -> tuple[int, str | None]:
+    """Return a project's number and its schema, where it has one."""
+    found = published.rows(
+        "SELECT p.project_no, max(c.schema_name) FROM _data.projects p "
+        "LEFT JOIN _data.schemas s ON s.project_no = p.project_no "
+        "LEFT JOIN _data.columns c ON c.schema_name = s.schema_name AND c.table_name = 'runs' "
+        "WHERE p.entity = ? AND p.project = ? GROUP BY ALL "
+        "ORDER BY max(p.inaccessible_since) NULLS FIRST",
+        [entity, project],
+    )
+    if not found:
+        names = [
+            f"{each}/{name}"
+            for each, name in published.rows("SELECT entity, project FROM projects")
+        ]
+        near = get_close_matches(f"{entity}/{project}", names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it holds {', '.join(names) or 'none'}"
+        raise NotMirrored(
+            f"project {entity}/{project} is not in this mirror; {hint} "
+            f"'wandb-mirror sync {entity}/{project}' fetches it"
+        )
+    return int(found[0][0]), found[0][1]
+
+
+def load_catalog(published: Published, project_no: int, schema: str) -> Catalog:
+    """Return what keys a project's runs have."""
+    columns = {
+        (source, path): (name, kind, not misfits and not has_json)
+        for source, path, name, kind, misfits, has_json in published.rows(
+            "SELECT source, key, column_name, type, misfits, has_json FROM _data.columns "
+            "WHERE schema_name = ? AND table_name = 'runs' AND key IS NOT NULL",
+            [schema],
+        )
+    }
+    keys: dict[tuple[Source, str], list[Key]] = {}
+    prefixes: dict[tuple[Source, str], list[int]] = {}
+    for key_no, source, path in published.rows(
+        "SELECT key_no, source, path FROM _data.keys WHERE project_no = ?", [project_no]
+    ):
+        parts = loads(path)
+        name, kind, is_trusted = columns.get((source, path), (None, None, False))
+        key = Key(key_no, len(parts), name if is_trusted else None, kind)
+        keys.setdefault((source, ".".join(parts)), []).append(key)
+        for length in range(1, len(parts)):
+            prefixes.setdefault((source, ".".join(parts[:length])), []).append(key_no)
+    return Catalog(keys, prefixes)
+
+
+def _choose_columns(
+    published: Published, schema: str, wanted: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the columns to show; raises ``BadSettings`` for one that there is not."""
+    if wanted is None:
+        return SHOWN
+    known = [
+        name
+        for (name,) in published.rows(
+            "SELECT column_name FROM _data.columns WHERE schema_name = ? AND table_name = 'runs'",
+            [schema],
+        )
+    ]
+    folded = {name.lower(): name for name in known}
+    chosen = []
+    for name in wanted:
+        if name in known or name.lower() in folded:
+            chosen.append(name if name in known else folded[name.lower()])
+            continue
+        near = get_close_matches(name, known, n=1)
+        raise BadSettings(
+            f"no column {name}"
+            + (f"; did you mean {near[0]}?" if near else "")
+            + f" 'wandb-mirror sql' shows all: DESCRIBE {quote(schema)}.runs"
+        )
+    return tuple(chosen)

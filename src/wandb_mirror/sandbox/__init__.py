@@ -1,0 +1,22 @@
+"""A W&B-compatible server with generated data, for trying, testing and benchmarking.
+
+It knows nothing of the rest of the package, so that it can disagree with it. What it needs beyond
+the standard library comes with the extra ``sandbox``.
+"""
+
+from __future__ import annotations
+
+from wandb_mirror.sandbox.behaviour import Behaviour, RateLimit
+from wandb_mirror.sandbox.generate import WorldOptions, generate_world
+from wandb_mirror.sandbox.sandbox import Sandbox, run_server
+from wandb_mirror.sandbox.world import World
+
+__all__ = [
+    "Behaviour",
+    "RateLimit",
+    "Sandbox",
+    "World",
+    "WorldOptions",
+    "generate_world",
+    "run_server",
+]

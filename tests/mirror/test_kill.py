@@ -1,0 +1,129 @@
+"""A process that is killed anywhere leaves a mirror that the next sync makes whole."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from mirror.making import (
+    TEAM,
+    assert_consistent,
+    assert_equal,
+    first_runs,
+    make_world,
+    open_mirror,
+)
+
+from wandb_mirror.sandbox import Sandbox
+
+DRIVER = Path(__file__).with_name("sync_and_die.py")
+COMMITS = 6
+REQUESTS = 4
+"""Places tried from each start, the first and the last among them."""
+
+
+def change(world):
+    """Change something in every way, so that a second sync has as much to do as a first one."""
+    first, second, third = first_runs(world)
+    world.edit(first, tags=["edited"], notes="edited", config={"lr": 3, "new": [1]})
+    world.delete(second)
+    world.log(third, {"another": 1.5})
+    fourth, fifth, _ = first_runs(world, 1)
+    world.rewind(fourth, 3)
+    world.finish(fourth)
+    world.edit(fifth, display_name="renamed")
+    world.rename_project(world.projects[1], "another-name")
+    run = world.create_run(world.projects[0], "new-run", config={"a": 1})
+    for step in range(5):
+        world.log(run, {"m": step}, step=step)
+    world.finish(run)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where syncs that are killed begin, and what becomes of one that is not."""
+
+    box: Sandbox
+    folder: Path | None
+    wanted: Path
+    places: dict[str, int]
+    """How often a sync comes by each place."""
+
+
+def sync_unbroken(box, old, folder):
+    """Sync to the end, counting the places where it could have been killed."""
+    if old is not None:
+        shutil.copytree(old, folder)
+    mirror = open_mirror(folder, box)
+    commits = []
+    mirror.on_commit = commits.append
+    report = mirror.sync([TEAM])
+    assert report.retries == 0
+    return Start(box, old, folder, {"commit": len(commits), "request": report.requests})
+
+
+@pytest.fixture(scope="module")
+def starts(tmp_path_factory):
+    """Return an empty folder, and a mirror of a world that has changed since."""
+    world = make_world(seed=3)
+    with Sandbox(world) as box:
+        folder = tmp_path_factory.mktemp("killed")
+        open_mirror(folder / "old", box).sync([TEAM])
+        change(world)
+        yield {
+            "old": sync_unbroken(box, folder / "old", folder / "wanted"),
+            "none": sync_unbroken(box, None, folder / "fresh"),
+        }
+
+
+def sync_and_die(folder, box, where, number):
+    """Run the driver until it kills itself."""
+    command = [sys.executable, str(DRIVER), str(folder), box.base_url, box.api_key, where]
+    done = subprocess.run(
+        [*command, str(number)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def kill_and_finish(tmp_path, start, where, number):
+    """Kill a sync, look at what readers then see, sync again, and compare."""
+    folder = tmp_path / "mirror"
+    if start.folder is not None:
+        shutil.copytree(start.folder, folder)
+    sync_and_die(folder, start.box, where, number)
+    mirror = open_mirror(folder, start.box)
+    if mirror.published_path.exists():
+        with mirror.read() as published:
+            assert_consistent(published)
+    report = mirror.sync([TEAM])
+    assert not report.has_skips
+    assert_equal(mirror.published_path, start.wanted / "wandb.duckdb")
+
+
+def spread(count, parts):
+    """Return numbers from 1 to ``count``, both among them, evenly."""
+    return [1 + index * (count - 1) // (parts - 1) for index in range(parts)]
+
+
+@pytest.mark.parametrize("share", range(COMMITS))
+@pytest.mark.parametrize("start", ["none", "old"])
+def test_a_sync_killed_after_any_commit_is_finished_by_the_next(tmp_path, starts, start, share):
+    number = spread(starts[start].places["commit"], COMMITS)[share]
+    kill_and_finish(tmp_path, starts[start], "commit", number)
+
+
+@pytest.mark.parametrize("share", range(REQUESTS))
+@pytest.mark.parametrize("start", ["none", "old"])
+def test_a_sync_killed_before_any_request_is_finished_by_the_next(tmp_path, starts, start, share):
+    number = spread(starts[start].places["request"], REQUESTS)[share]
+    kill_and_finish(tmp_path, starts[start], "request", number)
+
+
+@pytest.mark.parametrize("where", ["copied", "renaming", "renamed"])
+def test_a_sync_killed_while_publishing_is_finished_by_the_next(tmp_path, starts, where):
+    kill_and_finish(tmp_path, starts["old"], where, 1)

@@ -1,0 +1,121 @@
+"""Readers in other processes see whole generations, and nobody else writes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from mirror.making import TEAM, make_world, open_mirror, rows
+
+from wandb_mirror.errors import Locked
+from wandb_mirror.sandbox import Sandbox
+from wandb_mirror.sandbox import faults as f
+
+PUBLICATIONS = 12
+READER = Path(__file__).with_name("read_on.py")
+OPENING = """
+import sys, duckdb
+try:
+    duckdb.connect(sys.argv[1])
+except duckdb.IOException as error:
+    sys.exit(3 if "lock" in str(error) else str(error))
+"""
+
+
+@contextmanager
+def readers(path, count):
+    """Run processes that read until the block ends; check that none met anything odd."""
+    command = [sys.executable, str(READER), str(path)]
+    running = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(count)
+    ]
+    try:
+        for each in running:
+            assert each.stdout.readline() == "reading\n"
+        yield
+    finally:
+        told = [each.communicate("stop\n", timeout=60)[0] for each in running]
+    assert [each.returncode for each in running] == [0] * count, told
+    for each in told:
+        readings, generations = map(int, each.split())
+        assert readings >= generations > 1
+
+
+def test_readers_in_other_processes_see_only_whole_generations(tmp_path):
+    world = make_world(projects=1, runs=3)
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        run = world.create_run(world.projects[0], "growing", state="running")
+        mirror.sync([TEAM])
+        with readers(mirror.published_path, 2):
+            for number in range(PUBLICATIONS):
+                world.log(run, {"m": number, f"only/{number % 3}": 1})
+                world.edit(run, tags=[f"tag-{number}"])
+                assert mirror.sync().published is not None
+        assert rows(mirror, "SELECT history_rows FROM runs WHERE run_id = 'growing'") == [
+            (PUBLICATIONS,)
+        ]
+
+
+def try_to_open(path):
+    """Open a database for writing in another process; True where that worked."""
+    done = subprocess.run([sys.executable, "-c", OPENING, str(path)], check=False, timeout=60)
+    assert done.returncode in (0, 3)
+    return done.returncode == 0
+
+
+def test_nobody_else_can_write_to_the_warehouse_while_a_sync_has_it_not_even_after_publishing(
+    mirror, world
+):
+    mirror.sync([TEAM])
+    path = mirror.folder / "warehouse.duckdb"
+    with mirror.work("test") as (store, warehouse):
+        assert not try_to_open(path)
+        store.save_error("runs", "x", "something", now=mirror.now())
+        assert warehouse.take(store)
+        assert warehouse.publish() is not None
+        assert not try_to_open(path)
+    assert try_to_open(path)
+
+
+def test_a_second_sync_at_once_is_told_who_holds_the_lock(tmp_path, mirror, box):
+    mirror.sync([TEAM])
+    box.faults.add(f.delay(1500))
+    slow = threading.Thread(target=mirror.sync)
+    slow.start()
+    holder = mirror.folder / "sync.holder.json"
+    until = time.monotonic() + 10
+    while not holder.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    with pytest.raises(Locked, match=r"another process is working on .*sync, process \d+ on "):
+        open_mirror(mirror.folder, box).sync()
+    slow.join()
+    assert not holder.exists()
+    open_mirror(mirror.folder, box).sync()
+
+
+def test_reading_needs_neither_the_lock_nor_the_server(mirror, box):
+    mirror.sync([TEAM])
+    asked = len(box.requests)
+    with mirror.work("test"):
+        assert rows(mirror, "SELECT count(*) FROM runs") == [(6,)]
+    assert len(box.requests) == asked
+
+
+def test_an_open_reader_keeps_its_generation_until_it_takes_the_next(mirror, world):
+    mirror.sync([TEAM])
+    with mirror.read() as published:
+        count = "SELECT count(*) FROM runs"
+        assert published.rows(count) == [(6,)]
+        assert not published.refresh()
+        world.create_run(world.projects[0], "new")
+        mirror.sync()
+        assert published.rows(count) == [(6,)]
+        assert published.refresh()
+        assert published.rows(count) == [(7,)]
