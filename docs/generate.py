@@ -1,7 +1,7 @@
 """Write the pages of the docs that are outputs of code: commands, tables, errors.
 
-    python docs/generate.py            write them
-    python docs/generate.py --check    fail where one is out of date
+python docs/generate.py            write them
+python docs/generate.py --check    fail where one is out of date
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def kinds_page() -> str:
     for kind in KINDS:
         module = sys.modules[f"wandb_mirror.kinds.{kind.name}"]
         parts.append(f"## {kind.plural}\n\n{inspect.getdoc(module)}\n")
-        parts.append("| column | upstream | type | read | what it is |\n| --- | --- | --- | --- | --- |")
+        parts.append(
+            "| column | upstream | type | read | what it is |\n| --- | --- | --- | --- | --- |"
+        )
         parts += [
             f"| `{field.column}` | `{kind.upstream_type}.{field.source}` | {field.type.value} | "
             f"{'whole' if field.is_heavy else 'listing'} | {field.about} |"

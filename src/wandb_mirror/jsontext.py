@@ -14,6 +14,9 @@ from typing import Any
 import orjson
 
 _FIRST_INEXACT = float(2**63)
+DEEPEST = 100
+"""Levels of nesting that are read; W&B itself recommends no more than four."""
+TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """W&B's spellings of the numbers that JSON lacks."""
 
@@ -26,7 +29,9 @@ def loads(text: str | bytes) -> Any:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _loads_slowly(text)
+        value = _loads_slowly(text)
+        has_huge_float(value)  # refuses what is nested too deeply
+        return value
     return _loads_slowly(text) if has_huge_float(value) else value
 
 
@@ -35,18 +40,22 @@ def _loads_slowly(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError("nested too deeply to be read") from error
+        raise ValueError(TOO_DEEP) from error
 
 
-def has_huge_float(value: Any) -> bool:
-    """Tell whether a float in ``value`` may be an integer that orjson rounded."""
+def has_huge_float(value: Any, depth: int = 0) -> bool:
+    """Tell whether a float in ``value`` may be an integer that orjson rounded.
+
+    Raises ``ValueError`` for a nesting that what comes after could not walk through.
+    """
     if type(value) is float:
         return value >= _FIRST_INEXACT or value <= -_FIRST_INEXACT
-    if type(value) is dict:
-        return any(map(has_huge_float, value.values()))
-    if type(value) is list:
-        return any(map(has_huge_float, value))
-    return False
+    if type(value) is not dict and type(value) is not list:
+        return False
+    if depth > DEEPEST:
+        raise ValueError(TOO_DEEP)
+    inside = value.values() if type(value) is dict else value
+    return any(has_huge_float(inner, depth + 1) for inner in inside)
 
 
 def dumps(value: Any) -> str:

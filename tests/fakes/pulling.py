@@ -93,6 +93,9 @@ class FakeUpstream:
     def can_seek(self, kind: Kind) -> bool:
         return self.seeks
 
+    def can_filter(self, kind: Kind) -> bool:
+        return True
+
     def _asked(self, what: str, about: Any) -> None:
         self.requests.append((what, about))
         if self.before_reply is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from mirror.making import make_world, open_mirror
 
+from mirror.making import make_world, open_mirror
 from wandb_mirror.sandbox import Sandbox
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from math import ceil
 
 import pytest
+
 from mirror.making import (
     TEAM,
     assert_equal,
@@ -17,7 +18,6 @@ from mirror.making import (
     rows,
     written_by_nobody,
 )
-
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.mirror.mirror import utc_now
 from wandb_mirror.sandbox import Sandbox
@@ -108,9 +108,7 @@ def test_what_a_running_run_logs_is_found_until_it_has_ended(tmp_path, synced, w
     synced.sync()
     found = run_row(synced, "x/growing", "history_rows, history_status, state")
     assert found == (13, "complete", "finished")
-    assert_equal(
-        synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path
-    )
+    assert_equal(synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path)
 
 
 def test_a_row_that_is_merged_into_the_last_step_later_is_whole(synced, world):
@@ -167,9 +165,7 @@ def test_a_renamed_project_takes_its_runs_and_its_schema_along(tmp_path, synced,
     assert rows(synced, f'SELECT count(*) FROM "{TEAM}/renamed".runs') == [(3,)]
     schemas = rows(synced, "SELECT schema_name FROM duckdb_schemas()")
     assert (f"{TEAM}/{old}",) not in schemas
-    assert_equal(
-        synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path
-    )
+    assert_equal(synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path)
 
 
 def test_a_moved_run_is_gone_from_one_project_and_whole_in_the_other(synced, world):
@@ -199,18 +195,14 @@ def test_a_forgotten_project_leaves_nothing_and_comes_back_whole(tmp_path, synce
     with pytest.raises(NotMirrored):
         synced.forget(f"{TEAM}/{name}")
     synced.sync([f"{TEAM}/{name}"])
-    assert_equal(
-        synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path
-    )
+    assert_equal(synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path)
 
 
 def test_a_full_refresh_of_an_unchanged_project_changes_nothing_that_readers_see(
     tmp_path, synced, box
 ):
     synced.sync(is_full_refresh=True)
-    assert_equal(
-        synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path
-    )
+    assert_equal(synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path)
 
 
 def test_what_is_renamed_and_edited_and_logged_at_once_ends_as_a_fresh_mirror(
@@ -224,6 +216,4 @@ def test_what_is_renamed_and_edited_and_logged_at_once_ends_as_a_fresh_mirror(
     world.create_project(TEAM, "newcomer")
     synced.now = lambda: utc_now() + timedelta(hours=25)
     synced.sync()
-    assert_equal(
-        synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path
-    )
+    assert_equal(synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path)

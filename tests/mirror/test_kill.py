@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from mirror.making import (
     TEAM,
     assert_consistent,
@@ -18,7 +19,6 @@ from mirror.making import (
     make_world,
     open_mirror,
 )
-
 from wandb_mirror.sandbox import Sandbox
 
 DRIVER = Path(__file__).with_name("sync_and_die.py")

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from mirror.making import TEAM, make_world, open_mirror, rows
 
+from mirror.making import TEAM, make_world, open_mirror, rows
 from wandb_mirror.errors import Locked
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox import faults as f

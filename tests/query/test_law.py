@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from random import Random
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -74,6 +75,16 @@ def leaves_of(document):
     return found
 
 
+class Mirrored(NamedTuple):
+    """A published file, and what filters should see of each run in it."""
+
+    published: Published
+    documents: dict[str, Document]
+
+    def __repr__(self):
+        return "Mirrored(...)"
+
+
 @pytest.fixture(scope="module")
 def mirrored(tmp_path_factory):
     """Return the published file of 80 random runs, and what filters should see of each."""
@@ -123,12 +134,12 @@ def mirrored(tmp_path_factory):
             warehouse.save_steps(pages)
             warehouse.publish()
     with Published.open(published) as opened:
-        yield opened, documents
+        yield Mirrored(opened, documents)
 
 
 scalars = st.sampled_from(
     [value for value in VALUES if value == value and value != "NaN" and not isinstance(value, list)]
-)  # noqa: PLR0124
+)
 paths = st.sampled_from(
     [f"{prefix}.{key}{end}" for prefix in ("config", "summary_metrics") for key in [*KEYS, "gone", "opt"] for end in (("", ".value") if prefix == "config" else ("",))]
     + ["config.opt.value.name"]

@@ -232,7 +232,7 @@ def write_together(folder: Path) -> dict[str, object]:
 
 def fill_the_disk(folder: Path) -> dict[str, object]:
     """Save pages while files may not grow past a limit, until that fails."""
-    import resource  # noqa: PLC0415  (not on Windows)
+    import resource
 
     path = folder / "store.sqlite"
     Store.open(path).close()
@@ -258,4 +258,4 @@ def fill_the_disk(folder: Path) -> dict[str, object]:
 if __name__ == "__main__":
     commands = (kill_everywhere, kill_first_open, open_together, write_together, fill_the_disk)
     chosen = next(each for each in commands if each.__name__ == sys.argv[1])
-    print(json.dumps(chosen(Path(sys.argv[2]))))  # noqa: T201
+    print(json.dumps(chosen(Path(sys.argv[2]))))

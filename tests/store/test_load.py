@@ -107,7 +107,10 @@ def test_digests_are_of_the_scope_and_of_the_keys_asked_for(filled):
     found = filled.load_digests(RUN, SCOPE, ["r01", "unknown"])
     assert list(found) == ["r01"]
     assert filled.load_digests(RUN, SCOPE, []) == {}
-    assert len(filled.load_digests(RUN, OTHER, NAMES)) == 25
+    filled.mark_missing(RUN, OTHER, seen=[], now=LATER)
+    assert not any(each.is_gone for each in filled.load_digests(RUN, SCOPE, NAMES).values())
+    gone = filled.load_digests(RUN, OTHER, NAMES)
+    assert [gone[name].is_gone for name in NAMES] == [True] * 25
 
 
 def test_digests_of_a_kind_found_by_its_key_alone_need_no_scope(store):

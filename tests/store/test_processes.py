@@ -25,7 +25,7 @@ def run(tmp_path):
             text=True,
             timeout=200,
             check=False,
-            env=os.environ | {"PYTHONPATH": str(TESTS)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.serving import SCHEMA, Server, upstream_of, without
+from wandb_mirror.errors import NotOffered, Refused
 from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.kinds.run import RUN
 from wandb_mirror.upstream.asking import locate
@@ -65,6 +66,28 @@ def test_any_older_server_is_learned_exactly(lacking, lacks_first, tells_one_err
     assert len(server.documents) <= rounds + 1
 
 
+def test_a_server_that_says_the_same_for_ever_is_not_asked_for_ever():
+    server = Server(refuses=lambda _: 'Unknown type "JSONString".')
+    with pytest.raises(Refused, match="JSONString"):
+        upstream_of(server).fetch_detail_page(RUN, SCOPE, ["r1"])
+    assert len(server.documents) == 2
+
+
+def test_what_another_worker_has_learned_meanwhile_is_no_reason_to_give_up():
+    server = Server(
+        without("  updatedAt: String\n"),
+        projects=[{"id": "p", "internalId": "p1", "name": "vision", "entityName": "team"}],
+    )
+    upstream = upstream_of(server)
+
+    def learn_elsewhere(_):
+        upstream.capabilities.learn(["Run.updatedAt"])
+
+    server.refuses = learn_elsewhere
+    upstream.fetch_listing_page(RUN, SCOPE, fields="light", first=5)
+    assert len(server.documents) == 2
+
+
 def document():
     return listing_document(
         RUN, SCOPE, Capabilities(), fields=RUN.fields, first=5, filters="{}", order="+created_at"
@@ -104,5 +127,5 @@ def test_the_way_to_a_project_is_never_asked_for_with_less_than_its_whole_name()
         )
     )
     upstream = upstream_of(server)
-    with pytest.raises(Exception, match=r"has no project\(name\)"):
+    with pytest.raises(NotOffered, match=r"has no project\(name\)"):
         upstream.fetch_listing_page(RUN, SCOPE, fields="light", first=5)

@@ -64,7 +64,7 @@ def test_what_a_server_lacks_is_read_from_the_words_of_many_servers(message, fou
         ("user is not authorized to read timeouts", Refused, None),
         ("context deadline exceeded", UpstreamBroken, True),
         ("upstream request timeout", UpstreamBroken, True),
-        ("Internal Server Error", UpstreamBroken, False),
+        ("Internal Server Error", UpstreamBroken, True),
         ("service temporarily unavailable", UpstreamBroken, False),
         ("invalid filter", Refused, None),
         ("internalId is odd", Refused, None),

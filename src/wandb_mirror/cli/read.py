@@ -55,7 +55,8 @@ def projects_command(wish: Wish, name: str, *, as_json: bool) -> None:
     with wish.open_mirror().read() as published:
         reader = published.stream(
             "SELECT p.entity, p.project, count(r.run_id) AS runs, "
-            "coalesce(sum(r.history_rows), 0)::BIGINT AS history_rows, max(r.heartbeat_at) AS last_active, "
+            "coalesce(sum(r.history_rows), 0)::BIGINT AS history_rows, "
+            "max(r.heartbeat_at) AS last_active, "
             "p.inaccessible_since FROM projects p LEFT JOIN runs r "
             "ON r.entity = p.entity AND r.project = p.project AND r.deleted_at IS NULL "
             "GROUP BY ALL ORDER BY ALL"

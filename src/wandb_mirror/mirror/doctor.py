@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from wandb_mirror.errors import MirrorError
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.mirror.connect import BASE_URL, CAPABILITIES
+from wandb_mirror.mirror.connect import BASE_URL, CAPABILITIES, Connection
 from wandb_mirror.mirror.lock import describe_holder, is_locked
+from wandb_mirror.query.published import Published
+from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.capabilities import Capabilities
-
-if TYPE_CHECKING:
-    from wandb_mirror.mirror.mirror import Mirror
 
 MEGABYTE = 1_000_000
 
@@ -35,7 +35,18 @@ class Finding:
         return asdict(self)
 
 
-def examine(mirror: Mirror) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """Where a mirror is and what it is made with."""
+
+    folder: Path
+    store_path: Path
+    published_path: Path
+    settings: Settings
+    connect: Callable[[], Connection]
+
+
+def examine(mirror: Premises) -> Iterator[Finding]:
     """Yield what was found, one thing after another; none of it changes anything."""
     yield _try("settings", lambda: _settings(mirror))
     yield _try("key and server", lambda: _login(mirror))
@@ -54,7 +65,7 @@ def _try(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, is_well=False, text=str(error))
 
 
-def _settings(mirror: Mirror) -> str:
+def _settings(mirror: Premises) -> str:
     upstream = mirror.settings.upstream
     return (
         f"wandb-mirror {version('wandb-mirror')}, DuckDB {version('duckdb')}; "
@@ -62,14 +73,14 @@ def _settings(mirror: Mirror) -> str:
     )
 
 
-def _login(mirror: Mirror) -> str:
+def _login(mirror: Premises) -> str:
     with closing(mirror.connect()) as connection:
         names = [str(row.get("username")) for _, row in connection.log_in(KINDS)]
         who = f"logged in as {names[0]}" if names else "the server does not say who we are"
         return f"{who} at {connection.base_url}, with the key from {connection.key_source}"
 
 
-def _capabilities(mirror: Mirror) -> str:
+def _capabilities(mirror: Premises) -> str:
     if not mirror.store_path.exists():
         return "not known before the first sync"
     with Store.open(mirror.store_path) as store:
@@ -79,7 +90,7 @@ def _capabilities(mirror: Mirror) -> str:
     return f"the server has no {', '.join(lacking)}: what depends on it stays empty"
 
 
-def _disk(mirror: Mirror) -> Finding:
+def _disk(mirror: Premises) -> Finding:
     folder = mirror.folder if mirror.folder.exists() else mirror.folder.absolute().parent
     while not folder.exists():
         folder = folder.parent
@@ -89,13 +100,13 @@ def _disk(mirror: Mirror) -> Finding:
     return Finding("disk", free >= least, text)
 
 
-def _lock(mirror: Mirror) -> str:
+def _lock(mirror: Premises) -> str:
     if not mirror.folder.exists() or not is_locked(mirror.folder):
         return "free"
     return f"held: {describe_holder(mirror.folder)}"
 
 
-def _store(mirror: Mirror) -> str:
+def _store(mirror: Premises) -> str:
     if not mirror.store_path.exists():
         return f"none yet in {mirror.folder}"
     with Store.open(mirror.store_path) as store:
@@ -105,10 +116,10 @@ def _store(mirror: Mirror) -> str:
     return f"{mirror.store_path}, of server {server}{wrong}"
 
 
-def _published(mirror: Mirror) -> str:
+def _published(mirror: Premises) -> str:
     if not mirror.published_path.exists():
         return f"none yet at {mirror.published_path}"
-    with mirror.read() as published:
+    with Published.open(mirror.published_path) as published:
         runs, projects = published.rows(
             "SELECT count(*), count(DISTINCT entity || '/' || project) FROM runs"
         )[0]

@@ -19,16 +19,16 @@ import pyarrow as pa
 
 from wandb_mirror.errors import BadSettings, NotMirrored
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.kinds.pages import Row
 from wandb_mirror.mirror.connect import BASE_URL, Connection, check_server, connect
-from wandb_mirror.mirror.doctor import Finding, examine
+from wandb_mirror.mirror.doctor import Finding, Premises, examine
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.mirror.objects import load_project, load_run
-from wandb_mirror.mirror.paths import Target, parse_project, parse_run, parse_target
+from wandb_mirror.mirror.paths import parse_project, parse_run
 from wandb_mirror.mirror.report import SyncReport
 from wandb_mirror.mirror.status import read_status
 from wandb_mirror.mirror.sync import Sync
+from wandb_mirror.mirror.targets import choose_targets, find_projects
 from wandb_mirror.mirror.verify import Verdict, Verifier
 from wandb_mirror.progress import Progress, Silence
 from wandb_mirror.pull.plan import plan_kinds
@@ -110,11 +110,17 @@ class Mirror:
     def status(self) -> dict[str, Any]:
         """Return how fresh the mirror is and what it holds; raises ``NotMirrored``."""
         self.require()
-        return read_status(self, self.store_path)
+        return read_status(self.folder, self.store_path, self.published_path)
 
     def examine(self) -> list[Finding]:
         """Look at everything that a sync depends on."""
-        return list(examine(self))
+        return list(
+            examine(
+                Premises(
+                    self.folder, self.store_path, self.published_path, self.settings, self.connect
+                )
+            )
+        )
 
     def load_history(
         self,
@@ -167,7 +173,7 @@ class Mirror:
             with self.work("sync", connection.base_url) as (store, warehouse):
                 connection.recall(store, self.now())
                 viewers = viewers if viewers is not None else connection.log_in(kinds)
-                wanted = self._choose_targets(store, targets)
+                wanted = choose_targets(targets, self.settings, store, self.environ)
                 for kind, row in viewers:
                     store.save_rows(kind, [row], now=self.now(), is_whole=True)
                 sync = Sync(
@@ -234,23 +240,6 @@ class Mirror:
                 "the right folder with --mirror"
             )
 
-    def _choose_targets(self, store: Store, named: Sequence[str]) -> list[Target]:
-        """Return what to sync, and remember what was named."""
-        if named:
-            targets = [parse_target(each) for each in named]
-        elif self.settings.sync.projects:
-            targets = [parse_target(each) for each in self.settings.sync.projects]
-        elif scopes := store.load_scopes():
-            return [Target(entity, project or None) for entity, project in scopes]
-        elif entity := self.environ.get("WANDB_ENTITY"):
-            targets = [Target(entity, self.environ.get("WANDB_PROJECT") or None)]
-        else:
-            raise BadSettings(
-                "nothing to sync is named and nothing is mirrored yet; "
-                "write 'wandb-mirror sync ENTITY/PROJECT' or 'wandb-mirror sync ENTITY'"
-            )
-        return targets
-
     def verify(
         self, projects: Sequence[str] = (), *, is_deep: bool = False, repairs: bool = False
     ) -> Verdict:
@@ -274,24 +263,12 @@ class Mirror:
                 self.settings.upstream.workers,
             )
             verifier = Verifier(store, warehouse, reach, is_deep)
-            for row in self._find_projects(store, projects):
+            for row in find_projects(store, projects):
                 verifier.compare_project(row)
         if repairs and (verifier.verdict.different or verifier.verdict.behind):
             named = list(projects) or None
             self.sync(named or [], is_full_refresh=bool(verifier.verdict.different))
         return verifier.verdict
-
-    def _find_projects(self, store: Store, projects: Sequence[str]) -> list[Row]:
-        """Return the rows of mirrored projects; raises ``NotMirrored`` for one that is not."""
-        kind = next(each for each in KINDS if each.holds == "project")
-        rows = [row for batch in store.load_rows(kind) for row in batch]
-        by_path = {f"{row['entity']}/{row['project']}": row for row in rows}
-        for project in projects:
-            if project not in by_path:
-                raise NotMirrored(f"{project} is not in this mirror")
-        if projects:
-            return [by_path[project] for project in projects]
-        return [row for row in rows if row["inaccessible_since"] is None]
 
     def publish(self) -> Path | None:
         """Publish what the store and the warehouse hold; None where nothing has changed."""
@@ -307,7 +284,7 @@ class Mirror:
         entity, name = parse_project(project)
         with self.work("forget") as (store, warehouse):
             kind = next(each for each in KINDS if each.holds == "project")
-            [row] = self._find_projects(store, [project])
+            [row] = find_projects(store, [project])
             store.forget(row[kind.own_key])
             store.remove_scope(entity, name)
             warehouse.take(store)

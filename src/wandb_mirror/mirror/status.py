@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.mirror.connect import BASE_URL, CAPABILITIES
 from wandb_mirror.mirror.lock import describe_holder, is_locked
+from wandb_mirror.query.published import Published
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.capabilities import Capabilities
 
-if TYPE_CHECKING:
-    from wandb_mirror.mirror.mirror import Mirror
 
-
-def read_status(mirror: Mirror, store_path: Path) -> dict[str, Any]:
+def read_status(folder: Path, store_path: Path, published_path: Path) -> dict[str, Any]:
     """Return the status as JSON has it; times are ISO 8601 with Z."""
     with Store.open(store_path) as store:
         log = store.load_log()
         errors = store.load_errors()
         scopes = store.load_scopes()
         status: dict[str, Any] = {
-            "folder": str(mirror.folder),
+            "folder": str(folder),
             "server": store.load_fact(BASE_URL),
             "scopes": ["/".join(part for part in scope if part) for scope in scopes],
             "server_lacks": sorted(Capabilities.from_json(store.load_fact(CAPABILITIES)).missing),
@@ -32,18 +30,18 @@ def read_status(mirror: Mirror, store_path: Path) -> dict[str, Any]:
                 None,
             ),
             "sync_errors": [_spell(each) for each in errors],
-            "is_locked": is_locked(mirror.folder),
+            "is_locked": is_locked(folder),
         }
         if status["is_locked"]:
-            status["holder"] = describe_holder(mirror.folder)
-    status["published"] = _read_published(mirror)
+            status["holder"] = describe_holder(folder)
+    status["published"] = _read_published(published_path)
     return status
 
 
-def _read_published(mirror: Mirror) -> dict[str, Any] | None:
+def _read_published(path: Path) -> dict[str, Any] | None:
     """Return what the published file holds, or None where there is none."""
     try:
-        published = mirror.read()
+        published = Published.open(path)
     except NotMirrored:
         return None
     with published:
@@ -54,10 +52,10 @@ def _read_published(mirror: Mirror) -> dict[str, Any] | None:
             "FROM runs WHERE deleted_at IS NULL GROUP BY 1 ORDER BY 1"
         )
     return {
-        "path": str(mirror.published_path),
+        "path": str(path),
         "published_at": facts.get("published_at"),
         "generation": int(facts.get("generation", 0)),
-        "bytes": mirror.published_path.stat().st_size,
+        "bytes": path.stat().st_size,
         "projects": [
             {"project": name, "runs": runs, "history_rows": int(steps), "incomplete": incomplete}
             for name, runs, steps, incomplete in rows

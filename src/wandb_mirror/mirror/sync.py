@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
-from wandb_mirror.errors import DiskFull, Interrupted, NotFound, UpstreamBroken
+from wandb_mirror.errors import DiskFull, Interrupted, NotFound, NotOffered, Refused, UpstreamBroken
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, ScopeOf, StepsPage
 from wandb_mirror.kinds.spec import Kind
@@ -175,6 +175,7 @@ class Sync:
                 for rows in self.store.load_rows(kind, where=where):
                     for row in rows:
                         self.store.mark_inaccessible(kind, row[kind.own_key], now=self.now())
+                        self._keeper.rows_changed += 1
                 self.store.save_error(kind.plural, str(target), str(error), now=self.now())
 
     def _pull_project(self, row: Row) -> None:
@@ -188,7 +189,9 @@ class Sync:
                     self._pull_listing(kind, scope, row, found)
                 elif kind.shape == "steps":
                     self._pull_steps(kind, scope, found)
-            except UpstreamBroken as error:
+            except NotOffered as error:
+                found.notes.append(f"{kind.plural}: {error}")
+            except (UpstreamBroken, NotFound, Refused) as error:
                 self._keeper.set_aside(kind, scope, "", str(error))
                 found.notes.append(f"{kind.plural}: {error}")
             else:

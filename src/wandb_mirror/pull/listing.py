@@ -31,6 +31,8 @@ class Listing:
 
     kind: Kind
     scope: ScopeOf
+    is_whole: bool = False
+    """Whether heavy fields are listed too."""
     seen: set[str] = field(default_factory=set)
     bad: list[tuple[str, str]] = field(default_factory=list)
     has_ended: bool = False
@@ -46,7 +48,8 @@ class Listing:
 
     def pages(self, reach: Reach) -> Iterator[list[Row]]:
         """Yield the rows not yet seen, page by page."""
-        place = _Place(self.kind, self.kind.page_size)
+        size = self.kind.detail_size if self.is_whole else self.kind.page_size
+        place = _Place(self.kind, size, self.is_whole)
         place.is_seeking = self.kind.seek is not None and reach.upstream.can_seek(self.kind)
         repeats = empties = 0
         while not self.has_ended and not self.stuck:
@@ -54,7 +57,7 @@ class Listing:
                 raise Interrupted("stopped as asked; the next sync goes on from here")
             page = _fetch(self.kind, self.scope, reach, place)
             if place.breaks_order(page.rows):
-                place = _Place(self.kind, place.first)
+                place = _Place(self.kind, place.first, self.is_whole)
                 self._in_this_pass.clear()
                 continue
             before = len(self._in_this_pass)
@@ -93,6 +96,7 @@ class _Place:
 
     kind: Kind
     first: int
+    is_whole: bool
     is_seeking: bool = False
     value: Any = None
     """The last value of the seek column; the next page begins with it."""
@@ -147,7 +151,7 @@ def _fetch(kind: Kind, scope: ScopeOf, reach: Reach, place: _Place) -> RowPage:
             return reach.upstream.fetch_listing_page(
                 kind,
                 scope,
-                fields="light",
+                fields="whole" if place.is_whole else "light",
                 first=place.first,
                 after=place.cursor,
                 filters=place.filters,

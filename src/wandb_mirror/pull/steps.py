@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
-from wandb_mirror.errors import Skip, UpstreamBroken
+from wandb_mirror.errors import NotOffered, Skip, UpstreamBroken
 from wandb_mirror.kinds.pages import (
     HistoryCursor,
     HistoryStatus,
@@ -258,6 +258,8 @@ def _fetch(
         if not error.is_too_large:
             raise
         return _Fetched(readings, asked, problem=error)
+    except NotOffered:
+        raise
     except Skip as error:
         return _Fetched(readings, asked, problem=error)
     return _Fetched(readings, asked, replies)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from wandb_mirror.errors import Skip, UpstreamBroken
+from wandb_mirror.errors import NotOffered, Skip, UpstreamBroken
 from wandb_mirror.kinds.pages import RowPage, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.listing import Listing
@@ -44,10 +44,16 @@ def walk_listing(
     task = f"{scope} {kind.plural}"
     reach.progress.begin(task, expected)
     try:
-        if kind.has_heavy_fields:
-            walked = _walk_in_two(kind, scope, reach, listing, set(also_whole), task)
-        else:
+        if not kind.has_heavy_fields:
             walked = _walk_in_one(kind, scope, reach, listing, task)
+        else:
+            try:
+                walked = _walk_in_two(kind, scope, reach, listing, set(also_whole), task)
+            except NotOffered:
+                if reach.upstream.can_filter(kind):
+                    raise
+                listing = Listing(kind, scope, is_whole=True)
+                walked = _walk_whole(kind, scope, reach, listing, task)
     finally:
         reach.progress.end(task)
     for own_key, problem in listing.bad:
@@ -74,6 +80,16 @@ def _walk_in_one(kind: Kind, scope: ScopeOf, reach: Reach, listing: Listing, tas
         differing = reach.keeper.select_changed(kind, scope, rows)
         if differing:
             changed += reach.keeper.save(kind, differing, is_whole=True)
+        reach.progress.advance(task, len(rows))
+    return Walked(changed=changed)
+
+
+def _walk_whole(kind: Kind, scope: ScopeOf, reach: Reach, listing: Listing, task: str) -> Walked:
+    """Save a listing of whole rows: all that a server which takes no filters can be asked for."""
+    changed = 0
+    for rows in listing.pages(reach):
+        changed += reach.keeper.save(kind, rows, is_whole=True)
+        reach.keeper.put_back(kind, scope, [row[kind.own_key] for row in rows])
         reach.progress.advance(task, len(rows))
     return Walked(changed=changed)
 
@@ -113,6 +129,8 @@ def _fetch_detail(kind: Kind, scope: ScopeOf, reach: Reach, own_keys: Sequence[s
         if not error.is_too_large:
             raise
         return _Fetched(own_keys, too_large=error)
+    except NotOffered:
+        raise
     except Skip as error:
         return _Fetched(own_keys, skipped=error)
 

@@ -88,7 +88,7 @@ def _wide_sql(
             f"USING first({column}) GROUP BY _step) {alias} USING (_step)"
         )
     for key_no, name, is_number in found:
-        quoted = '"' + name.replace('"', '""') + '"'
+        quoted = '"' + (name or "(empty)").replace('"', '""') + '"'
         value = f'n."{key_no}"' if is_number else _text_of(f't."{key_no}"')
         columns.append(f"{value} AS {quoted}")
     where = ""

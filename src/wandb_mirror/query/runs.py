@@ -145,9 +145,11 @@ def load_catalog(published: Published, project_no: int, schema: str) -> Catalog:
         parts = loads(path)
         name, kind, is_trusted = columns.get((source, path), (None, None, False))
         key = Key(key_no, len(parts), name if is_trusted else None, kind)
-        keys.setdefault((source, ".".join(parts)), []).append(key)
-        for length in range(1, len(parts)):
-            prefixes.setdefault((source, ".".join(parts[:length])), []).append(key_no)
+        shown = ".".join(parts)
+        keys.setdefault((source, shown), []).append(key)
+        pieces = shown.split(".")
+        for length in range(1, len(pieces)):
+            prefixes.setdefault((source, ".".join(pieces[:length])), []).append(key_no)
     return Catalog(keys, prefixes)
 
 

@@ -62,10 +62,8 @@ class Engine:
         """Return a time as this server writes them, in seconds unless it has a fraction."""
         return time.replace(tzinfo=None).isoformat() + self.behaviour.time_zone
 
-    def answer(
-        self, payload: Any, body: bytes, *, is_known: bool, tricks: PageTricks | None = None
-    ) -> Reply:
-        """Return the reply to a request; ``body`` is what ``payload`` was read from."""
+    def answer(self, body: bytes, *, is_known: bool, tricks: PageTricks | None = None) -> Reply:
+        """Return the reply to a request's body."""
         self._number += 1
         with self.world.lock:
             is_kept = tricks is None and self.behaviour.ties == "stable"
@@ -84,19 +82,19 @@ class Engine:
                 self._number,
             )
             try:
-                text, is_read = self._execute(payload, context)
+                text, is_whole = self._execute(read_payload(body), context)
             except _Invalid as problem:
                 return _failure(problem.status, problem.errors)
             except QueryProblem as problem:
                 return _failure(problem.status, [{"message": str(problem)}])
             reply = text.encode()
-            if is_kept and is_read:
+            if is_kept and is_whole:  # a mutation moves the version, and so is never kept
                 self._replies.put(key, reply, self.world.version)
             return Reply(200, reply)
 
-    def _execute(self, payload: Any, context: Context) -> tuple[str, bool]:
-        """Return the reply's text, and whether the query only reads and all went well."""
-        if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+    def _execute(self, payload: Mapping[str, Any], context: Context) -> tuple[str, bool]:
+        """Return the reply's text, and whether all went well."""
+        if not isinstance(payload.get("query"), str):
             raise QueryProblem("Must provide query string.", status=400)
         document = self._documents.read(payload["query"])
         if document.errors:
@@ -121,7 +119,7 @@ class Engine:
         text = projection.write(operation)
         if projection.errors:
             return f'{{"data":{text},"errors":{json.dumps(projection.errors)}}}', False
-        return f'{{"data":{text}}}', operation.operation is OperationType.QUERY
+        return f'{{"data":{text}}}', True
 
     def _introspect(
         self,
@@ -142,6 +140,15 @@ class Engine:
         result = execute_sync(self._schema, tree, variable_values=dict(variables or {}))
         key = node.alias.value if node.alias else node.name.value
         return json.dumps((result.data or {}).get(key))
+
+
+def read_payload(body: bytes) -> dict[str, Any]:
+    """Return what a request's body says; nothing where it is no JSON object."""
+    try:
+        payload = json.loads(body)
+    except ValueError:
+        return {}
+    return payload if isinstance(payload, dict) else {}
 
 
 class _Invalid(QueryProblem):

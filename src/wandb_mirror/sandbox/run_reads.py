@@ -10,7 +10,7 @@ from typing import Any
 from wandb_mirror.sandbox.history import sample
 from wandb_mirror.sandbox.objects import Run
 from wandb_mirror.sandbox.problems import QueryProblem
-from wandb_mirror.sandbox.projection import Ask, Raw, Resolve, constant, plain, spell_inside
+from wandb_mirror.sandbox.projection import Ask, Raw, Resolve, constant, plain
 
 DEFAULT_SAMPLES = 500
 
@@ -79,7 +79,7 @@ def _sampled_history(run: Run, ask: Ask) -> list[Any]:
         rows = [_pick(json.loads(line), keys) for line in _lines(ask, lines)]
         whole = [row for row in rows if len(row) == len(set(keys))]
         samples = spec.get("samples", DEFAULT_SAMPLES)
-        replies.append(Raw(json.dumps(spell_inside(sample_rows(whole, samples)))))
+        replies.append(sample_rows(whole, samples))
     return replies
 
 

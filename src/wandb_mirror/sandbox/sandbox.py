@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import signal
 import socket
 import struct
 import threading
-from asyncio import Transport
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, cast
@@ -24,6 +26,8 @@ from wandb_mirror.sandbox.server import Server
 from wandb_mirror.sandbox.world import World
 
 START_SECONDS = 10.0
+TICK_SECONDS = 0.1
+"""What uvicorn counts in."""
 
 
 class Sandbox:
@@ -58,8 +62,7 @@ class Sandbox:
         traceback: TracebackType | None,
     ) -> None:
         """Stop."""
-        self._uvicorn.should_exit = True
-        self._uvicorn.force_exit = True
+        self._uvicorn.stop_soon()
         self._thread.join(START_SECONDS)
         self._socket.close()
 
@@ -106,13 +109,20 @@ def run_server(
         server = _make_uvicorn(Server(world, behaviour or Behaviour()))
         address, bound_port = listener.getsockname()[:2]
         server.on_ready = lambda: on_ready(f"http://{address}:{bound_port}")
-        previous = signal.getsignal(signal.SIGINT)
-        try:
+        with _no_signals():
             server.run([listener])
-        except KeyboardInterrupt:
-            pass  # uvicorn raises the signal again after it has stopped; stopping was the wish
-        finally:
-            signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def _no_signals() -> Iterator[None]:
+    """Let signals do nothing: uvicorn stops at one, and then raises it again."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: None) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -129,18 +139,34 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Tells when it is ready."""
+    """Tells when it is ready, and stops at once when another thread says so."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.is_ready = threading.Event()
         self.on_ready: Callable[[], None] = lambda: None
+        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.is_ready.set()
         self.on_ready()
+
+    async def main_loop(self) -> None:
+        """Wait for the end, and keep the clock of the ``Date`` header going."""
+        ticks = itertools.count()
+        while not await self.on_tick(next(ticks)):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), TICK_SECONDS)
+
+    def stop_soon(self) -> None:
+        """Stop without waiting for open connections."""
+        self.should_exit = self.force_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
 
 
 class _Protocol(H11Protocol):
@@ -154,7 +180,7 @@ class _Protocol(H11Protocol):
 
     def _abort(self) -> None:
         """Close the connection with a reset, throwing away what was not sent."""
-        transport: Transport = self.transport
+        transport: asyncio.Transport = self.transport
         linger = struct.pack("ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         transport.abort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -35,11 +36,17 @@ def make_schema(
     ``lacks`` holds ``Type.field``, ``Type.field(argument)`` and ``Type``, which takes every field
     of that type with it. Raises ``ValueError`` for a name that the schema does not have.
     """
-    cut = _Cut(frozenset(lacks))
+    return _make_schema(frozenset(lacks), tuple((renames or {}).items()))
+
+
+@cache
+def _make_schema(lacks: frozenset[str], renames: tuple[tuple[str, str], ...]) -> GraphQLSchema:
+    """Return a schema, made once: tests start many servers alike."""
+    cut = _Cut(lacks)
     text = print_ast(visit(parse(load_sdl()), cut))
     if unknown := cut.lacks - cut.found:
         raise ValueError(f"not in the schema: {', '.join(sorted(unknown))}")
-    for name, other in (renames or {}).items():
+    for name, other in renames:
         if other in BUILT_IN:
             text = re.sub(rf"^scalar {name}$", "", text, flags=re.MULTILINE)
         text = re.sub(rf"\b{name}\b", other, text)  # types are capitalised, fields never are
@@ -82,7 +89,8 @@ class _Cut(Visitor):
             self.found.add(name)
         elif typed is None or _type_name(typed) not in self.lacks:
             return None
-        self._field = ""
+        if "(" not in name:  # a field that is removed is not left, an argument's field is
+            self._field = ""
         return REMOVE
 
 

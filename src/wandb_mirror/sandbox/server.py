@@ -20,7 +20,7 @@ from starlette.routing import Route
 from wandb_mirror.sandbox.behaviour import Behaviour
 from wandb_mirror.sandbox.books import Books, Served
 from wandb_mirror.sandbox.broken import ABORT, ResetReply, TruncatedReply, spoil
-from wandb_mirror.sandbox.engine import Engine, Reply
+from wandb_mirror.sandbox.engine import Engine, Reply, read_payload
 from wandb_mirror.sandbox.faults import Fault, Faults, Seen
 from wandb_mirror.sandbox.limiter import Limiter
 from wandb_mirror.sandbox.world import World
@@ -50,7 +50,7 @@ class Server:
     async def _graphql(self, request: Request) -> Response:
         at, started = time.time(), time.perf_counter()
         body = await request.body()
-        payload = _parse(body)
+        payload = read_payload(body)
         self.books.requests += 1
         seen = Seen(
             self.books.requests,
@@ -58,7 +58,7 @@ class Server:
             str(payload.get("query", "")),
             payload.get("variables") or {},
         )
-        response = await self._answer(request, seen, payload, body)
+        response = await self._answer(request, seen, body)
         self.books.enter(
             Served(
                 seen.number,
@@ -75,9 +75,7 @@ class Server:
         )
         return response
 
-    async def _answer(
-        self, request: Request, seen: Seen, payload: Mapping[str, Any], body: bytes
-    ) -> Response:
+    async def _answer(self, request: Request, seen: Seen, body: bytes) -> Response:
         fault = self.faults.choose(seen) or self._limiter.admit() or Fault()
         milliseconds = self.behaviour.latency_ms + fault.delay_ms
         if milliseconds:
@@ -91,7 +89,7 @@ class Server:
         is_known = self._knows(request)
         if not is_known and self.behaviour.bad_key == "401":
             return JSONResponse({"error": "unauthorized"}, 401)
-        reply = self._engine.answer(payload, body, is_known=is_known, tricks=fault.tricks)
+        reply = self._engine.answer(body, is_known=is_known, tricks=fault.tricks)
         if fault.error is not None:
             reply = spoil(reply, fault)
         limit = self.behaviour.max_reply_bytes
@@ -122,6 +120,7 @@ class Server:
         return Response(body, reply.status, headers=headers, media_type="application/json")
 
     async def _stats(self, _request: Request) -> Response:
+        self.books.cpu_seconds = time.thread_time()
         return JSONResponse(asdict(self.books.stats()))
 
     async def _change(self, request: Request) -> Response:
@@ -143,14 +142,6 @@ CHANGES = frozenset(
     }
 )  # fmt: skip
 """What another process may call."""
-
-
-def _parse(body: bytes) -> dict[str, Any]:
-    try:
-        payload = json.loads(body)
-    except ValueError:
-        return {}
-    return payload if isinstance(payload, dict) else {}
 
 
 def _operation_of(payload: Mapping[str, Any]) -> str:

@@ -25,6 +25,11 @@ EDITABLE = frozenset(
     }
 )  # fmt: skip
 
+ID_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+ID_LENGTH = 8
+SCATTER = 1_234_567_890_121
+"""Shares no factor with the number of ids, so that none comes twice."""
+
 
 class World:
     """Users, entities and projects; ``lock`` is held by whoever reads or changes them."""
@@ -118,7 +123,7 @@ class World:
         """Add a run; ``values`` are fields of ``Run``, ``config`` and ``summary`` also as dicts."""
         with self._change() as now:
             self._run_count += 1
-            run_id = run_id or _run_id(self.seed, project.number, self._run_count)
+            run_id = run_id or _run_id(self.seed, self._run_count)
             if run_id in project.runs:
                 raise ValueError(f"{run_id} exists, or was deleted: ids are never used again")
             created_at = values.pop("created_at", now)
@@ -209,9 +214,14 @@ class World:
             self.version += 1
 
 
-def _run_id(seed: int, project: int, number: int) -> str:
-    """Return a run id as W&B makes them: eight characters."""
-    return sha256(f"run {seed} {project} {number}".encode()).hexdigest()[:8]
+def _run_id(seed: int, number: int) -> str:
+    """Return a run id as W&B makes them, of eight characters; each number has its own."""
+    rest = (number * SCATTER + seed) % len(ID_DIGITS) ** ID_LENGTH
+    digits = []
+    for _ in range(ID_LENGTH):
+        rest, digit = divmod(rest, len(ID_DIGITS))
+        digits.append(ID_DIGITS[digit])
+    return "".join(digits)
 
 
 def _as_text(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,14 +74,12 @@ def load_changed_batch(
 
 
 def iterate_batches(
-    load: Callable[[Key | None], list[Row]], place: Sequence[str], limit: int
+    load: Callable[[Key | None], list[Row]], place: Sequence[str]
 ) -> Iterator[list[Row]]:
     """Yield batches, each loaded after the last row of the one before by its ``place`` columns."""
     after: Key | None = None
     while batch := load(after):
         yield batch
-        if len(batch) < limit:
-            return
         after = tuple(batch[-1][name] for name in place)
 
 

@@ -162,7 +162,7 @@ class Store:
                     limit=batch_size,
                 )
 
-        return load.iterate_batches(load_after, kind.key, batch_size)
+        return load.iterate_batches(load_after, kind.key)
 
     def load_changed(
         self, kind: Kind, *, after_seq: int, batch_size: int = 1000
@@ -178,7 +178,7 @@ class Store:
                     connection, kind, after_seq=after_seq, after=after, limit=batch_size
                 )
 
-        return load.iterate_batches(load_after, ("changed_seq", *kind.key), batch_size)
+        return load.iterate_batches(load_after, ("changed_seq", *kind.key))
 
     def load_removals(self, *, after_seq: int) -> list[Row]:
         """Return which rows were removed after a change: kind, key as a JSON array, number."""

@@ -33,7 +33,8 @@ def ask(
             return client.execute(document.text, document.variables), document
         except MissingFields as error:
             names = {name for each in error.missing for name in locate(document, each)}
-            if not capabilities.learn(names):
+            # another thread may have learned the same meanwhile: then the next document differs
+            if not capabilities.learn(names) and make().text == document.text:
                 raise Refused(str(error)) from error
 
 

@@ -52,6 +52,9 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 _TOO_SLOW = re.compile(r"time(?:d|-)? ?out|deadline|too large|too complex", re.IGNORECASE)
+_INTERNAL = re.compile(r"internal (?:server |system )?error", re.IGNORECASE)
+"""An error inside the server, behind HTTP 200: one object of those asked for may be the reason, so
+smaller questions are asked."""
 _FORBIDDEN = re.compile(
     r"permission|forbidden|unauthori[sz]ed|not authori[sz]ed|access denied", re.IGNORECASE
 )
@@ -175,8 +178,10 @@ def judge_errors(errors: Sequence[Any], host: str) -> MirrorError:
         return MissingFields(missing, text)
     if any(map(_FORBIDDEN.search, messages)):
         return Refused(f"{text}; the key may not read this")
-    if any(map(_PASSING.search, messages)) or any(map(_TOO_SLOW.search, messages)):
-        return UpstreamBroken(text, is_too_large=any(map(_TOO_SLOW.search, messages)))
+    if any(map(_TOO_SLOW.search, messages)) or any(map(_INTERNAL.search, messages)):
+        return UpstreamBroken(text, is_too_large=True)
+    if any(map(_PASSING.search, messages)):
+        return UpstreamBroken(text)
     return Refused(text)
 
 

@@ -44,6 +44,10 @@ class Upstream:
         place = place_of(kind.path)
         return not self.capabilities.lacking([f"{place}(filters)", f"{place}(order)"])
 
+    def can_filter(self, kind: Kind) -> bool:
+        """Tell whether a listing can be filtered, as far as is known."""
+        return not self.capabilities.lacks(f"{place_of(kind.path)}(filters)")
+
     def fetch_node(self, kind: Kind, scope: ScopeOf) -> Row | None:
         """Return one object, or None where upstream answers null: absent, or not visible.
 
@@ -101,7 +105,7 @@ class Upstream:
         filtering = f"{place_of(kind.path)}(filters)"
         if not self.capabilities.lacks(filtering):
             page = self._fetch_filtered(kind, scope, own_keys)
-            if page is not None and not self.capabilities.lacks(filtering):
+            if page is not None:
                 return page
             self.capabilities.learn([filtering])
         if not can_name(kind):

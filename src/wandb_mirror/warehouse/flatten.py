@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wandb_mirror.jsontext import NON_FINITE, dumps
+from wandb_mirror.jsontext import NON_FINITE, clean, dumps
 
 EXACT = 2**53
 """Every integer up to here is a double; beyond, some are."""
@@ -64,7 +64,7 @@ def as_text(value: Any, leftover: str | None) -> str | None:
     """Return a value as text: strings unquoted, null as NULL, nothing for a plain number."""
     if leftover is None or value is None:
         return None
-    return value if type(value) is str else leftover
+    return clean(value) if type(value) is str else leftover
 
 
 def unwrap_config(wire: Any) -> dict[str, Any]:

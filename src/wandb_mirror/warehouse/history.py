@@ -45,7 +45,7 @@ class History:
 
         Raises ``BadRow`` for a page that cannot be read; then nothing is saved.
         """
-        parsed = [parse_steps(page.run_id, page.lines) for page in pages]
+        parsed = [_parse(page) for page in pages]
         numbers: dict[tuple[str, str], int] = {}
         for project_id in dict.fromkeys(page.project_id for page in pages):
             project_no = self._numbers.project(project_id)
@@ -92,7 +92,7 @@ class History:
 
     def compare(self, page: StepsPage) -> str:
         """Return what differs between a page and what is stored in its range; nothing if equal."""
-        content = parse_steps(page.run_id, page.lines)
+        content = _parse(page)
         project_no = self._numbers.project(page.project_id)
         run_no = self._numbers.runs(project_no, [page.run_id])[page.run_id]
         values = self._values(run_no, project_no, content)
@@ -200,6 +200,10 @@ class History:
             self._database.run(
                 f"UPDATE _data.cursors SET is_settled = true WHERE run_no IN ({listed})"
             )
+
+
+def _parse(page: StepsPage) -> ParsedSteps:
+    return parse_steps(page.run_id, page.lines, min_step=page.min_step, max_step=page.max_step)
 
 
 def _steps_table(run_no: int, content: ParsedSteps) -> pa.Table:

@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 
 from wandb_mirror.warehouse.names import fold, free_name
 
+EMPTY = "(empty)"
+"""The column of a metric whose name is empty: SQL has no empty identifiers."""
 TYPE_ORDER = ("BOOLEAN", "VARCHAR", "BIGINT", "DOUBLE")
 
 
@@ -76,7 +78,7 @@ def give_places(
     waiting.sort(key=lambda each: (not _is_pinned(each.name, pins), -each.runs, each.name))
     chosen = waiting[: max(0, limit - len(places))]
     for each in sorted(chosen, key=lambda each: (each.name, each.key_no)):
-        name = free_name(each.name, taken, is_folded=True)
+        name = free_name(each.name or EMPTY, taken, is_folded=True)
         taken.add(fold(name))
         places.append(
             Place(

@@ -22,6 +22,8 @@ STEP, TIMESTAMP, RUNTIME = "_step", "_timestamp", "_runtime"
 INTERNAL = "_wandb"
 FIRST_INEXACT = float(2**63)
 LARGEST_STEP = 2**63
+StepRow = tuple[int, dict[str, Any]]
+"""A step and its row."""
 PLAIN = frozenset({float, int})
 
 
@@ -46,37 +48,47 @@ class ParsedSteps:
     """Pairs of a metric's path, as a JSON array, and values; a path may come more than once."""
 
 
-def parse_steps(run_id: str, lines: Sequence[str]) -> ParsedSteps:
+def parse_steps(
+    run_id: str, lines: Sequence[str], *, min_step: int = 0, max_step: int | None = None
+) -> ParsedSteps:
     """Return a page by column; rows of one step are merged, the later value of a key wins.
 
-    Raises ``BadRow`` where a line is not a JSON object with a whole ``_step``.
+    Rows outside the window that was asked for come from servers that ignore it, and are left out:
+    the page whose they are brings them. Raises ``BadRow`` where a line is not a JSON object with a
+    whole ``_step``.
     """
     try:
-        return _parse(run_id, lines, orjson.loads)
+        rows = _load(run_id, lines, orjson.loads)
+        return _turn(_inside(rows, min_step, max_step), may_be_inexact=True)
     except (orjson.JSONDecodeError, _DigitsLost):
-        return _parse(run_id, lines, loads)
+        rows = _load(run_id, lines, loads)
+        return _turn(_inside(rows, min_step, max_step), may_be_inexact=False)
 
 
 class _DigitsLost(Exception):
     """A float may be an integer of 2**64 or more that orjson rounded: read the page exactly."""
 
 
-def _parse(run_id: str, lines: Sequence[str], read: Callable[[str], Any]) -> ParsedSteps:
-    rows = _load(run_id, lines, read)
+def _inside(rows: list[StepRow], min_step: int, max_step: int | None) -> list[StepRow]:
+    """Return the rows of a window; mostly that is all of them."""
+    if not rows or (rows[0][0] >= min_step and (max_step is None or rows[-1][0] < max_step)):
+        return rows
+    return [row for row in rows if row[0] >= min_step and (max_step is None or row[0] < max_step)]
+
+
+def _turn(rows: list[StepRow], *, may_be_inexact: bool) -> ParsedSteps:
     parsed = ParsedSteps([step for step, _ in rows])
     parsed.timestamps = [as_double(row.get(TIMESTAMP)) for _, row in rows]
     parsed.runtimes = [as_double(row.get(RUNTIME)) for _, row in rows]
-    groups: dict[tuple[str, ...], list[tuple[int, dict[str, Any]]]] = {}
+    groups: dict[tuple[str, ...], list[StepRow]] = {}
     for pair in rows:
         groups.setdefault(tuple(pair[1]), []).append(pair)
     for keys, group in groups.items():
-        _add_group(parsed, keys, group, may_be_inexact=read is orjson.loads)
+        _add_group(parsed, keys, group, may_be_inexact=may_be_inexact)
     return parsed
 
 
-def _load(
-    run_id: str, lines: Sequence[str], read: Callable[[str], Any]
-) -> list[tuple[int, dict[str, Any]]]:
+def _load(run_id: str, lines: Sequence[str], read: Callable[[str], Any]) -> list[StepRow]:
     """Return (step, row) in the order of steps, one a step."""
     merged: dict[int, dict[str, Any]] = {}
     for line in lines:
@@ -108,7 +120,7 @@ def _whole_step(run_id: str, step: Any, line: str) -> int:
 def _add_group(
     parsed: ParsedSteps,
     keys: tuple[str, ...],
-    group: list[tuple[int, dict[str, Any]]],
+    group: list[StepRow],
     *,
     may_be_inexact: bool,
 ) -> None:
