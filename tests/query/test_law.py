@@ -81,7 +81,7 @@ class Mirrored(NamedTuple):
     published: Published
     documents: dict[str, Document]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "Mirrored(...)"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wandb_mirror.sandbox import generate_world
+from wandb_mirror.sandbox import generate_world, warm_up
 from wandb_mirror.sandbox.history import LoggedHistory, index_keys, sample
 from wandb_mirror.sandbox.oddities import add_far_steps
 
@@ -125,8 +125,7 @@ def test_rendered_curves_are_forgotten_when_they_are_too_many():
     world = generate_world(projects=1, runs=5, steps=50, cache_bytes=10_000)
     runs = world.projects[0].live_runs
     first = list(runs[0].history.lines())
-    for run in runs:
-        run.history.lines()
+    assert warm_up(world) == sum(len(line) for run in runs for line in run.history.lines())
     cache = runs[0].history.cache
     assert [cache.get(run.history.number) is not None for run in runs] == [False] * 4 + [True]
     assert runs[0].history.lines() == first

@@ -190,7 +190,7 @@ def open_together(folder: Path) -> dict[str, object]:
     """Make stores with several processes at once, many times."""
     ends: list[int] = []
     pairs: list[int] = []
-    for attempt in range(15):
+    for attempt in range(10):
         path = folder / str(attempt) / "store.sqlite"
 
         def work(path: Path = path) -> None:

@@ -7,7 +7,7 @@ the standard library comes with the extra ``sandbox``.
 from __future__ import annotations
 
 from wandb_mirror.sandbox.behaviour import Behaviour, RateLimit
-from wandb_mirror.sandbox.generate import WorldOptions, generate_world
+from wandb_mirror.sandbox.generate import WorldOptions, generate_world, warm_up
 from wandb_mirror.sandbox.sandbox import Sandbox, run_server
 from wandb_mirror.sandbox.world import World
 
@@ -19,4 +19,5 @@ __all__ = [
     "WorldOptions",
     "generate_world",
     "run_server",
+    "warm_up",
 ]

@@ -69,6 +69,15 @@ def generate_world(options: WorldOptions | None = None, **changes: Any) -> World
     return world
 
 
+def warm_up(world: World) -> int:
+    """Render every history now and return their bytes, so that no reader waits for it.
+
+    What exceeds ``cache_bytes`` is rendered again when it is read.
+    """
+    runs = (run for project in world.projects for run in project.runs.values())
+    return sum(len(line) for run in runs for line in run.history.lines())
+
+
 def _latest(project: Project) -> datetime:
     times = [run.updated_at for run in project.runs.values() if run.updated_at is not None]
     return max(times, default=project.created_at)

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from wandb_mirror.cli.main import EXIT_CODES, cli, exit_code, main
+from wandb_mirror.errors import BadSettings, Interrupted, Locked, MirrorError, NotFound, Throttled
+from wandb_mirror.mirror.mirror import Mirror
+from wandb_mirror.sandbox import Sandbox, generate_world
+
+TEAM = "crew"
+
+
+@pytest.fixture(scope="module")
+def box():
+    with Sandbox(generate_world(projects=1, runs=8, steps=20, entity=TEAM)) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def environ(box, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    return {
+        "HOME": str(home),
+        "WANDB_BASE_URL": box.base_url,
+        "WANDB_API_KEY": box.api_key,
+        "WANDB_MIRROR": str(home / "mirror"),
+        "PATH": os.environ["PATH"],
+    }
+
+
+@pytest.fixture(scope="module")
+def project(environ):
+    mirror = Mirror.open(environ=environ)
+    mirror.sync([TEAM])
+    with mirror.read() as published:
+        return "/".join(published.rows("SELECT entity, project FROM projects")[0])
+
+
+@pytest.fixture
+def ask(environ, monkeypatch):
+    """Return a function that runs a command in this process: (exit code, stdout, stderr)."""
+    for name in [name for name in os.environ if name.startswith("WANDB")]:
+        monkeypatch.delenv(name)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments, **variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        runner = CliRunner()
+        result = runner.invoke(cli, arguments, standalone_mode=False)
+        error = result.exception
+        is_ours = isinstance(error, MirrorError)
+        code = exit_code(error) if is_ours else getattr(error, "exit_code", 0)
+        if result.exception is None and isinstance(result.return_value, int):
+            code = result.return_value
+        return code, result.stdout, result.stderr or str(result.exception or "")
+
+    return run
+
+
+def test_a_sync_says_what_it_did_and_a_second_one_finds_nothing(ask, project):
+    code, out, err = ask("sync", project)
+    assert (code, out) == (0, "")
+    assert "nothing new to publish" in err
+    code, out, _ = ask("sync", project, "--json")
+    assert json.loads(out)["requests"] == 3
+
+
+def test_sql_is_printed_in_every_format(ask, project, tmp_path):
+    query = "SELECT 1 AS one, 'a|b' AS text, 'NaN'::DOUBLE AS number, NULL AS nothing"
+    assert json.loads(ask("sql", query, "--json")[1]) == [
+        {"one": 1, "text": "a|b", "number": "NaN", "nothing": None}
+    ]
+    assert (
+        ask("sql", query, "--format", "csv")[1].splitlines()[0] == '"one","text","number","nothing"'
+    )
+    assert "| 1 | a\\|b |" in ask("sql", query, "--format", "markdown")[1]
+    assert "one" in ask("sql", query)[1]
+    file = tmp_path / "out.parquet"
+    assert ask("sql", query, "--format", "parquet", "-o", str(file))[0] == 0
+    assert file.stat().st_size > 0
+
+
+def test_sql_that_cannot_run_says_why_and_exits_with_1(ask, project):
+    code, _, err = ask("sql", "FROM nothing")
+    assert code == 1
+    assert "nothing" in err
+
+
+@pytest.mark.parametrize(
+    "query", ["DELETE FROM _data.runs", "CREATE TABLE main.x AS SELECT 1", "DROP VIEW main.runs"]
+)
+def test_sql_changes_nothing(ask, project, query):
+    assert ask("sql", query)[0] == 1
+
+
+def test_runs_pass_a_filter_in_an_order(ask, project):
+    code, out, _ = ask(
+        "runs",
+        project,
+        "--filter",
+        '{"state": {"$in": ["finished", "running", "crashed", "failed", "killed"]}}',
+        "--order",
+        "-summary_metrics.loss",
+        "--columns",
+        "name,summary.loss",
+        "--json",
+    )
+    losses = [row["summary.loss"] for row in json.loads(out)]
+    assert code == 0
+    assert len(losses) == 8
+    assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        (["--filter", "{"], 1, "--filter is not JSON"),
+        (["--filter", "[]"], 1, "not a JSON object"),
+        (["--filter", '{"stat": 1}'], 1, "did you mean state"),
+        (["--filter", '{"state": {"$gtt": 1}}'], 1, "did you mean $gt"),
+        (["--order", "+"], 1, "name a field"),
+        (["--columns", "nam"], 2, "did you mean name"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_with_the_place(ask, project, flags, code, message):
+    found, _, err = ask("runs", project, *flags)
+    assert found == code
+    assert message in err
+
+
+def test_explain_prints_the_sql_and_its_values(ask, project):
+    out = ask("runs", project, "--filter", '{"config.lr": {"$gt": 0.5}}', "--explain")[1]
+    assert out.startswith("SELECT")
+    assert "-- ?1: 0.5" in out
+
+
+def test_history_shows_every_row_or_about_as_many_as_asked(ask, project):
+    run = json.loads(ask("runs", project, "--json")[1])[0]["run_id"]
+    rows = json.loads(ask("history", f"{project}/{run}", "--keys", "loss", "--json")[1])
+    assert len(rows) == len({row["_step"] for row in rows}) > 10
+    assert len(json.loads(ask("history", f"{project}/{run}", "--samples", "5", "--json")[1])) == 5
+    code, _, err = ask("history", f"{project}/{run}", "--keys", "lss")
+    assert code == 1
+    assert "has no metric 'lss'" in err
+
+
+def test_one_object_is_shown_whole(ask, project):
+    run = json.loads(ask("runs", project, "--json")[1])[0]["run_id"]
+    shown = json.loads(ask("show", f"{project}/{run}", "--json")[1])
+    assert shown["run_id"] == run
+    assert isinstance(shown["config"], dict)
+    assert json.loads(ask("show", project, "--json")[1])["runs_by_state"]
+    assert ask("show", "a/b/c/d/e")[0] == 2
+    assert ask("show", f"{project}/absent")[0] == 1
+
+
+def test_status_doctor_and_verify_say_that_all_is_well(ask, project):
+    assert json.loads(ask("status", "--json")[1])["published"]["projects"][0]["runs"] == 8
+    assert ask("doctor")[0] == 0
+    code, out, _ = ask("verify", "--deep")
+    assert (code, out.splitlines()[-1]) == (0, "equal")
+
+
+def test_without_a_key_the_three_ways_to_give_one_are_said(ask, project, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY")
+    code, _, err = ask("sync", project)
+    assert code == 1
+    assert all(word in err for word in ("WANDB_API_KEY", "wandb login", "netrc"))
+
+
+def test_nothing_to_sync_is_a_wrong_use(ask, tmp_path):
+    code, _, err = ask("--mirror", str(tmp_path / "new"), "sync")
+    assert code == 2
+    assert "ENTITY/PROJECT" in err
+
+
+def test_a_folder_without_a_mirror_says_how_to_make_one(ask, tmp_path):
+    for command in (["status"], ["sql", "FROM runs"], ["publish"]):
+        code, _, err = ask("--mirror", str(tmp_path), *command)
+        assert code == 1, command
+        assert "sync" in err
+
+
+def test_forgetting_asks_first(ask, project):
+    code, _, err = ask("forget", project)
+    assert code == 2
+    assert "--yes" in err
+
+
+def test_every_group_of_errors_has_its_exit_code():
+    codes = {BadSettings: 2, Locked: 4, Interrupted: 130, NotFound: 1, Throttled: 75}
+    assert {kind: exit_code(kind("x")) for kind in codes} == codes
+    assert len(EXIT_CODES) == len({kind for kind, _, _ in EXIT_CODES})
+
+
+def test_a_wrong_flag_exits_with_2(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["sync", "--nonsense"])
+    assert caught.value.code == 2
+
+
+def test_ctrl_c_ends_a_sync_after_the_page_in_hand_and_keeps_it(box, environ, tmp_path):
+    world = generate_world(projects=1, runs=400, steps=20, entity=TEAM)
+    with Sandbox(world, latency_ms=60) as slow:
+        variables = {
+            **environ,
+            "WANDB_BASE_URL": slow.base_url,
+            "WANDB_API_KEY": slow.api_key,
+            "WANDB_MIRROR": str(tmp_path),
+        }
+        command = [
+            sys.executable,
+            "-c",
+            "from wandb_mirror.cli.main import main; main(['sync', 'crew', '--workers', '1'])",
+        ]
+        with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as process:
+            while len(slow.requests) < 6:
+                assert process.poll() is None
+            process.send_signal(2)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 130, err
+        assert "stopping after the page in hand" in err
+    mirror = Mirror.open(tmp_path, environ=variables)
+    with mirror.read() as published:
+        assert 0 < published.rows("SELECT count(*) FROM runs")[0][0] <= 400
