@@ -281,12 +281,11 @@ class Mirror:
     def forget(self, project: str) -> None:
         """Remove a project from the mirror; nothing happens upstream."""
         self.require()
-        entity, name = parse_project(project)
+        parse_project(project)
         with self.work("forget") as (store, warehouse):
             kind = next(each for each in KINDS if each.holds == "project")
             [row] = find_projects(store, [project])
             store.forget(row[kind.own_key])
-            store.remove_scope(entity, name)
             warehouse.take(store)
             warehouse.forget(row[kind.own_key])
             warehouse.publish()

@@ -6,6 +6,7 @@ a run's history is what its row says.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -53,13 +54,13 @@ class History:
             for run_id, number in self._numbers.runs(project_no, run_ids).items():
                 numbers[(project_id, run_id)] = number
         run_nos = [numbers[(page.project_id, page.run_id)] for page in pages]
-        self._clear_ranges(pages, run_nos)
+        stored = self._clear_ranges(pages, run_nos)
         values = self._insert(pages, parsed, run_nos)
-        self._move_cursors(pages, run_nos)
+        self._move_cursors(pages, run_nos, stored)
         return values
 
-    def _clear_ranges(self, pages: Sequence[StepsPage], run_nos: Sequence[int]) -> None:
-        """Delete what is stored in the pages' ranges, where anything is."""
+    def _clear_ranges(self, pages: Sequence[StepsPage], run_nos: Sequence[int]) -> set[int]:
+        """Delete what is stored in the pages' ranges; return the runs of which anything was."""
         listed = ", ".join(map(str, dict.fromkeys(run_nos)))
         last = dict(
             self._database.rows(
@@ -75,6 +76,7 @@ class History:
                 condition += f" AND step < {page.max_step}"
             self._database.run(f"DELETE FROM _data.history WHERE {condition}")
             self._database.run(f"DELETE FROM _data.steps WHERE {condition}")
+        return set(last)
 
     def _insert(
         self, pages: Sequence[StepsPage], parsed: Sequence[ParsedSteps], run_nos: Sequence[int]
@@ -135,8 +137,14 @@ class History:
             for path, column in content.columns
         ]
 
-    def _move_cursors(self, pages: Sequence[StepsPage], run_nos: Sequence[int]) -> None:
-        """Write the cursors that go with the last page of each run."""
+    def _move_cursors(
+        self, pages: Sequence[StepsPage], run_nos: Sequence[int], stored: set[int]
+    ) -> None:
+        """Write the cursors that go with the last page of each run.
+
+        A run that came whole in one page lies in the order in which readers ask, metric by metric.
+        """
+        pages_of = Counter(run_nos)
         latest = {run_no: page.cursor for page, run_no in zip(pages, run_nos, strict=True)}
         listed = ", ".join(map(str, latest))
         self._database.run(f"DELETE FROM _data.cursors WHERE run_no IN ({listed})")
@@ -146,11 +154,14 @@ class History:
             "line_count": pa.array([each.line_count for each in latest.values()], pa.int64()),
             "status": pa.array([each.status for each in latest.values()], pa.string()),
             "has_ended": pa.array([each.has_ended for each in latest.values()], pa.bool_()),
+            "is_settled": pa.array(
+                [run_no not in stored and pages_of[run_no] == 1 for run_no in latest], pa.bool_()
+            ),
         }
         with self._database.given(pa.table(rows)) as incoming:
             self._database.run(
                 "INSERT INTO _data.cursors SELECT i.run_no, i.next_step, i.line_count, i.status, "
-                "i.has_ended, coalesce(s.history_rows, 0), s.last_step, false "
+                "i.has_ended, coalesce(s.history_rows, 0), s.last_step, i.is_settled "
                 f"FROM {incoming} i LEFT JOIN (SELECT run_no, count(*) AS history_rows, "
                 f"max(step) AS last_step FROM _data.steps WHERE run_no IN ({listed}) "
                 "GROUP BY run_no) s USING (run_no)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
+from operator import itemgetter, lt
 from typing import Any
 
 import orjson
@@ -58,7 +58,7 @@ def parse_steps(
     whole ``_step``.
     """
     try:
-        rows = _load(run_id, lines, orjson.loads)
+        rows = _load_together(lines) or _load(run_id, lines, orjson.loads)
         return _turn(_inside(rows, min_step, max_step), may_be_inexact=True)
     except (orjson.JSONDecodeError, _DigitsLost):
         rows = _load(run_id, lines, loads)
@@ -78,14 +78,35 @@ def _inside(rows: list[StepRow], min_step: int, max_step: int | None) -> list[St
 
 def _turn(rows: list[StepRow], *, may_be_inexact: bool) -> ParsedSteps:
     parsed = ParsedSteps([step for step, _ in rows])
-    parsed.timestamps = [as_double(row.get(TIMESTAMP)) for _, row in rows]
-    parsed.runtimes = [as_double(row.get(RUNTIME)) for _, row in rows]
+    parsed.timestamps = _doubles([row.get(TIMESTAMP) for _, row in rows])
+    parsed.runtimes = _doubles([row.get(RUNTIME) for _, row in rows])
     groups: dict[tuple[str, ...], list[StepRow]] = {}
     for pair in rows:
         groups.setdefault(tuple(pair[1]), []).append(pair)
     for keys, group in groups.items():
         _add_group(parsed, keys, group, may_be_inexact=may_be_inexact)
     return parsed
+
+
+def _doubles(values: list[Any]) -> list[float | None]:
+    """Return values as doubles; mostly that is what they are."""
+    return values if set(map(type, values)) == {float} else [as_double(value) for value in values]
+
+
+def _load_together(lines: Sequence[str]) -> list[StepRow] | None:
+    """Return (step, row) of well-behaved lines, parsed in one go in half the time; None for others.
+
+    Well-behaved: an object a line, each with a whole step larger than the one before.
+    """
+    rows = orjson.loads(f"[{','.join(lines)}]")
+    if len(rows) != len(lines) or set(map(type, rows)) != {dict}:
+        return None
+    steps = [row.get(STEP) for row in rows]
+    if set(map(type, steps)) != {int} or not all(map(lt, steps, steps[1:])):
+        return None
+    if steps[0] < -LARGEST_STEP or steps[-1] >= LARGEST_STEP:
+        return None
+    return list(zip(steps, rows, strict=True))
 
 
 def _load(run_id: str, lines: Sequence[str], read: Callable[[str], Any]) -> list[StepRow]:

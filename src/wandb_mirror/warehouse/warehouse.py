@@ -133,6 +133,7 @@ class Warehouse:
                 self.database.run(f"DELETE FROM _data.{quote(table)}")
             for kind in STORED:
                 self._save_fact(f"taken {kind.plural}", "0")
+            self._save_fact("taken removals", "0")
             self._save_fact(PAIR, pair_id)
             self._save_fact(DIRTY, "yes")
 

@@ -1,0 +1,539 @@
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import venv
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wandb_mirror.errors import BadRow
+from wandb_mirror.kinds import PROJECT, RUN
+from wandb_mirror.kinds.pages import HistoryCursor, StepsPage
+from wandb_mirror.query.published import Published
+from wandb_mirror.settings import HistorySettings, RunsSettings, Settings
+from wandb_mirror.store.store import Store
+from wandb_mirror.warehouse.engine import quote
+from wandb_mirror.warehouse.places import Census, Place, give_places
+from wandb_mirror.warehouse.steps import parse_steps
+from wandb_mirror.warehouse.warehouse import Warehouse
+
+NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001
+
+
+def row(kind, **values):
+    """Return a row with what is given, and nothing else."""
+    return {field.column: None for field in kind.fields} | values
+
+
+class Place2:
+    """A store and a warehouse in a folder, opened and closed at will."""
+
+    def __init__(self, folder: Path, chosen: Settings | None = None) -> None:
+        self.folder = folder
+        self.settings = chosen or Settings()
+        self.published = folder / "wandb.duckdb"
+        folder.mkdir(exist_ok=True)
+        self.save(PROJECT, [row(PROJECT, project_id="P", entity="team", project="vision")])
+
+    def store(self):
+        return Store.open(self.folder / "store.sqlite")
+
+    def save(self, kind, rows):
+        with self.store() as store:
+            store.save_rows(kind, rows, now=NOW, is_whole=True)
+
+    def runs(self, *run_ids, **values):
+        self.save(RUN, [row(RUN, project_id="P", run_id=each, **values) for each in run_ids])
+
+    def open(self, store):
+        return Warehouse.open(
+            self.folder / "warehouse.duckdb",
+            settings=self.settings,
+            published=self.published,
+            url="https://wandb.ai",
+            pair_id=store.pair_id,
+            store_seq=store.load_changed_seq(),
+        )
+
+    def publish(self, *pages):
+        with self.store() as store, self.open(store) as warehouse:
+            warehouse.take(store)
+            for page in pages:
+                warehouse.save_steps([page])
+            warehouse.settle()
+            return warehouse.publish()
+
+    def ask(self, sql):
+        with Published.open(self.published) as published:
+            return published.rows(sql)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place2(tmp_path / "mirror")
+
+
+def lines(rows):
+    return [
+        json.dumps({"_step": step, "_timestamp": 1.7e9 + step, "_runtime": float(step), **values})
+        for step, values in rows
+    ]
+
+
+def whole(run_id, rows, *, status="complete"):
+    last = max((step for step, _ in rows), default=-1)
+    cursor = HistoryCursor(last + 1, len(rows), status, status == "complete")
+    return StepsPage("P", run_id, 0, None, lines(rows), cursor)
+
+
+VALUES = [
+    ("1.5", 1.5, None, None),
+    ("3", 3.0, None, None),
+    ("NaN", math.nan, None, None),
+    ('"NaN"', math.nan, None, None),
+    ("-Infinity", -math.inf, None, None),
+    ('"Infinity"', math.inf, None, None),
+    ("1e400", math.inf, None, None),
+    ("9007199254740993", 9007199254740992.0, "9007199254740993", "9007199254740993"),
+    ("9007199254740994", 9007199254740994.0, None, None),
+    ("18446744073709551616", 2.0**64, None, None),
+    ("18446744073709551617", 2.0**64, "18446744073709551617", "18446744073709551617"),
+    ("true", None, "true", "true"),
+    ('"true"', None, '"true"', "true"),
+    ("null", None, "null", None),
+    ('""', None, '""', ""),
+    ("[1,2]", None, "[1,2]", "[1,2]"),
+    ("{}", None, "{}", "{}"),
+    ('{"_type":"image"}', None, '{"_type":"image"}', '{"_type":"image"}'),
+]
+
+
+@pytest.mark.parametrize(
+    ("wire", "value", "lossless", "text"), VALUES, ids=[each[0] for each in VALUES]
+)
+def test_a_value_is_a_number_or_lossless_json(place, wire, value, lossless, text):
+    place.runs("r")
+    page = StepsPage(
+        "P", "r", 0, None, [f'{{"_step": 0, "m": {wire}}}'], HistoryCursor(1, 1, "complete", True)
+    )
+    place.publish(page)
+    [(found, json_text, shown)] = place.ask("SELECT value, json, text FROM metrics")
+    assert repr(found) == repr(value)
+    assert (json_text, shown) == (lossless, text)
+
+
+ROWS = st.dictionaries(
+    st.integers(0, 40),
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c.d"]),
+        st.sampled_from([1, 2.5, "x", None, True, {"e": 1}]),
+        max_size=3,
+    ),
+    max_size=25,
+)
+
+
+def table(place):
+    values = place.ask("SELECT step, key, value, json FROM metrics ORDER BY ALL")
+    wide = place.ask('SELECT * EXCLUDE (run_no) FROM "team/vision".history ORDER BY _step')
+    stats = place.ask("SELECT * EXCLUDE (run_no) FROM metric_stats ORDER BY key")
+    return (
+        values,
+        wide,
+        stats,
+        place.ask("SELECT history_rows, last_step, history_status FROM runs"),
+    )
+
+
+@given(data=st.data())
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_split_into_pages_and_readings_gives_the_same_tables(tmp_path_factory, data):
+    rows = data.draw(ROWS)
+    once, split = (Place2(tmp_path_factory.mktemp("law") / name) for name in ("once", "split"))
+    for each in (once, split):
+        each.runs("r")
+    once.publish(whole("r", sorted(rows.items())))
+    ends = sorted({0, *data.draw(st.lists(st.integers(1, 40), max_size=4)), 41})
+    pages = []
+    for low, high in pairwise(ends):
+        begin = data.draw(st.integers(max(0, low - 5), low))  # a window may be read again
+        inside = sorted((step, values) for step, values in rows.items() if begin <= step < high)
+        is_last = high == 41
+        cursor = HistoryCursor(high, len(rows), "complete" if is_last else "partial", True)
+        pages.append(StepsPage("P", "r", begin, None if is_last else high, lines(inside), cursor))
+    for page in pages:
+        split.publish(page)
+    assert table(split) == table(once)
+
+
+def test_a_shorter_history_leaves_nothing_of_the_longer_one(place):
+    place.runs("r")
+    place.publish(whole("r", [(step, {"m": step}) for step in range(50)]))
+    place.publish(whole("r", [(step, {"m": step}) for step in range(10)]))
+    assert place.ask("SELECT count(*), max(step) FROM metrics") == [(10, 9)]
+    assert place.ask("SELECT history_rows, last_step FROM runs") == [(10, 9)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[]", '{"m": 1}', '{"_step": 1.5}', '{"_step": "1"}', '{"_step": 1}, {"_step": 2}'],
+)
+def test_a_line_that_is_no_row_is_refused_and_nothing_is_saved(place, line):
+    place.runs("r")
+    place.publish(whole("r", [(0, {"m": 1})]))
+    with place.store() as store, place.open(store) as warehouse, pytest.raises(BadRow, match="r:"):
+        warehouse.save_steps(
+            [StepsPage("P", "r", 0, None, [line], HistoryCursor(9, 9, "complete", True))]
+        )
+    assert place.publish() is None
+    assert place.ask("SELECT step, value FROM metrics") == [(0, 1.0)]
+
+
+def test_rows_of_one_step_are_merged_and_the_later_value_wins():
+    page = parse_steps("r", ['{"_step":1,"a":1}', '{"_step":1.0,"b":2,"a":3}', '{"_step":0,"a":0}'])
+    assert page.steps == [0, 1]
+    found = {
+        (path, step): value
+        for path, column in page.columns
+        for step, value in zip(column.steps.to_pylist(), column.values.to_pylist(), strict=True)
+    }
+    assert found == {('["a"]', 0): 0.0, ('["a"]', 1): 3.0, ('["b"]', 1): 2.0}
+
+
+def test_rows_outside_the_window_are_left_out():
+    page = parse_steps("r", [f'{{"_step":{step}}}' for step in range(10)], min_step=3, max_step=6)
+    assert page.steps == [3, 4, 5]
+
+
+def test_nothing_changed_publishes_nothing_and_writes_nothing(place):
+    place.runs("r", config='{"lr":{"value":0.1}}')
+    place.publish(whole("r", [(0, {"m": 1})]))
+    before = (place.folder / "warehouse.duckdb").read_bytes()
+    assert place.publish() is None
+    assert (place.folder / "warehouse.duckdb").read_bytes() == before
+
+
+def test_a_lost_warehouse_is_rebuilt_from_the_published_file(place):
+    place.runs("r")
+    place.publish(whole("r", [(0, {"m": 1})]))
+    (place.folder / "warehouse.duckdb").unlink()
+    place.runs("r", "s")
+    place.publish()
+    assert place.ask("SELECT run_id, history_rows FROM runs ORDER BY run_id") == [
+        ("r", 1),
+        ("s", 0),
+    ]
+
+
+def test_a_corrupt_warehouse_is_set_aside_and_rebuilt(place):
+    place.runs("r")
+    place.publish(whole("r", [(0, {"m": 1})]))
+    (place.folder / "warehouse.duckdb").write_bytes(b"garbage" * 1000)
+    place.runs("s")
+    place.publish()
+    assert place.ask("SELECT count(*), sum(history_rows) FROM runs") == [(2, 1)]
+    assert len(list(place.folder.glob("warehouse.duckdb.corrupt-*"))) == 1
+
+
+def test_a_lost_published_file_is_published_again(place):
+    place.runs("r")
+    place.publish()
+    place.published.unlink()
+    assert place.publish() == place.published
+
+
+def test_another_store_takes_everything_anew_and_history_stays(place):
+    place.runs("r", "gone")
+    place.publish(whole("r", [(0, {"m": 1})]))
+    for each in place.folder.glob("store.sqlite*"):
+        each.unlink()
+    place.save(PROJECT, [row(PROJECT, project_id="P", entity="team", project="vision")])
+    place.runs("r", name="again")
+    place.publish()
+    assert place.ask("SELECT run_id, name, history_rows FROM runs") == [("r", "again", 1)]
+
+
+def test_the_published_file_is_read_only_for_everybody(place):
+    place.publish()
+    assert place.published.stat().st_mode & 0o777 == 0o444
+
+
+def test_a_log_that_a_killed_reader_left_is_not_replayed(place):
+    place.runs("r")
+    place.publish()
+    left = place.published.with_name("wandb.duckdb.wal")
+    left.write_bytes(b"left by a reader that was killed")
+    place.runs("s")
+    place.publish()
+    assert not left.exists()
+    assert place.ask("SELECT count(*) FROM runs") == [(2,)]
+
+
+def test_no_other_process_can_write_the_warehouse_while_it_is_open(place):
+    place.runs("r")
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1])"
+    with place.store() as store, place.open(store) as warehouse:
+        warehouse.take(store)
+        warehouse.publish()
+        command = [sys.executable, "-c", code, str(place.folder / "warehouse.duckdb")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "lock" in done.stderr
+
+
+HOSTILE = [
+    'quote"inside',
+    "semi;colon -- x",
+    "emoji 🎉",
+    "k" * 300,
+    "with space",
+    "step",
+    "name",
+    "run_id",
+    "_step~2",
+    "a.b",
+    "Loss",
+    "loss",
+    "LOSS",
+    "",
+    "nul\0l",
+    "'",
+]
+
+
+def test_hostile_keys_are_columns_and_data_and_never_sql(place):
+    values = {key: number for number, key in enumerate(HOSTILE)} | {"a": {"b": 99}}
+    place.runs(
+        "r",
+        config=json.dumps({key: {"value": value} for key, value in values.items()}),
+        summary=json.dumps(values),
+    )
+    place.publish(whole("r", [(0, values)]))
+    found = dict(place.ask("SELECT key, value FROM metrics"))
+    assert {key: found[key] for key in HOSTILE if key != "a.b"} == {
+        key: float(number) for number, key in enumerate(HOSTILE) if key != "a.b"
+    }
+    assert sorted(value for key, value in found.items() if key.startswith("a.b")) == [9.0, 99.0]
+    [wide] = place.ask('SELECT * FROM "team/vision".history')
+    assert {float(value) for value in wide if isinstance(value, float)} >= {
+        float(number) for number in range(len(HOSTILE))
+    }
+    names = [
+        name
+        for (name,) in place.ask("SELECT column_name FROM columns WHERE table_name = 'history'")
+    ]
+    assert len({name.lower() for name in names}) == len(names)
+
+
+def test_a_name_once_given_is_kept_when_twins_come(place):
+    place.runs("r", "s")
+    place.publish(whole("r", [(0, {"loss": 1.0})]))
+    place.publish(whole("s", [(0, {"Loss": 2.0, "LOSS": 3.0})]))
+    assert place.ask(
+        'SELECT loss, "LOSS~2", "Loss~3" FROM "team/vision".history ORDER BY run_id'
+    ) == [(1.0, None, None), (None, 3.0, 2.0)]
+
+
+def test_types_move_up_and_never_flap(place):
+    types = []
+    for number, value in enumerate([True, "text", 3, 2.5, "text again", 7]):
+        place.runs(f"r{number}", config=json.dumps({"k": {"value": value}}))
+        place.publish()
+        types.append(
+            place.ask("SELECT type, misfits FROM columns WHERE column_name = 'config.k'")[0]
+        )
+    assert types == [
+        ("BOOLEAN", 0),
+        ("VARCHAR", 1),
+        ("BIGINT", 2),
+        ("DOUBLE", 2),
+        ("DOUBLE", 3),
+        ("DOUBLE", 3),
+    ]
+    assert place.ask('SELECT "config.k" FROM "team/vision".runs ORDER BY run_id') == [
+        (None,),
+        (None,),
+        (3.0,),
+        (2.5,),
+        (None,),
+        (7.0,),
+    ]
+
+
+def test_at_most_so_many_keys_get_a_column_and_pins_come_first(tmp_path):
+    chosen = Settings(
+        history=HistorySettings(max_columns=2, pins=("z*",)), runs=RunsSettings(max_columns=1)
+    )
+    place = Place2(tmp_path / "mirror", chosen)
+    place.runs("r", "s", config='{"x":{"value":1},"y":{"value":2}}')
+    place.publish(whole("r", [(0, {"a": 1, "b": 2, "zed": 3})]), whole("s", [(0, {"b": 4})]))
+    columns = [
+        name
+        for (name,) in place.ask(
+            "SELECT column_name FROM columns WHERE table_name = 'history' AND key IS NOT NULL"
+        )
+    ]
+    assert columns == ["b", "zed"]
+    assert place.ask(
+        "SELECT count(*) FROM columns WHERE table_name = 'runs' AND key IS NOT NULL"
+    ) == [(1,)]
+
+
+@given(
+    known=st.lists(
+        st.tuples(st.integers(1, 9), st.sampled_from(["BOOLEAN", "VARCHAR", "BIGINT", "DOUBLE"])),
+        max_size=5,
+        unique_by=lambda each: each[0],
+    ),
+    census=st.lists(
+        st.tuples(st.integers(1, 9), st.lists(st.integers(0, 3), min_size=7, max_size=7)),
+        max_size=9,
+        unique_by=lambda each: each[0],
+    ),
+    limit=st.integers(0, 8),
+)
+def test_places_are_kept_types_move_up_and_names_never_collide(known, census, limit):
+    before = [Place(key, f"K{key}", kind, 0, has_json=False) for key, kind in known]
+    found = give_places(
+        [Census(key, f"k{key % 3}", *counts) for key, counts in census],
+        before,
+        limit=limit,
+        pins=(),
+        own_columns=("step",),
+    )
+    order = ["BOOLEAN", "VARCHAR", "BIGINT", "DOUBLE"]
+    for old, new in zip(before, found, strict=False):
+        assert (old.key_no, old.column_name) == (new.key_no, new.column_name)
+        assert order.index(new.type) >= order.index(old.type)
+    assert len(found) <= max(limit, len(before))
+    assert len({each.column_name.lower() for each in found}) == len(found)
+
+
+def test_a_renamed_project_is_a_renamed_schema(place):
+    place.runs("r")
+    place.publish()
+    place.save(PROJECT, [row(PROJECT, project_id="P", entity="team", project="sight")])
+    place.publish()
+    assert place.ask('SELECT run_id FROM "team/sight".runs') == [("r",)]
+    with pytest.raises(duckdb.CatalogException):
+        place.ask('FROM "team/vision".runs')
+
+
+def test_statistics_leave_out_what_is_not_finite(place):
+    place.runs("r")
+    rows = [
+        (0, {"m": 2.0}),
+        (1, {"m": float("nan")}),
+        (2, {"m": -1.0}),
+        (3, {"m": float("inf")}),
+        (4, {"m": "x"}),
+        (5, {"m": 5.0}),
+    ]
+    place.publish(whole("r", rows))
+    found = place.ask(
+        "SELECT count, nan_count, first, last, min, min_step, max, max_step, mean FROM metric_stats"
+    )
+    assert found == [(5, 2, 2.0, 5.0, -1.0, 2, 5.0, 5, 2.0)]
+
+
+def test_what_is_deleted_stays_in_runs_and_leaves_metrics(place):
+    place.runs("r", "s")
+    place.publish(whole("r", [(0, {"m": 1})]), whole("s", [(0, {"m": 2})]))
+    with place.store() as store:
+        store.mark_missing(
+            RUN,
+            __import__("wandb_mirror.kinds.pages", fromlist=["x"]).ScopeOf("team", "vision", "P"),
+            seen=["s"],
+            now=NOW,
+        )
+    place.publish()
+    assert place.ask("SELECT run_id, deleted_at IS NULL FROM runs ORDER BY 1") == [
+        ("r", False),
+        ("s", True),
+    ]
+    assert place.ask("SELECT run_id FROM metrics UNION ALL SELECT run_id FROM metric_stats") == [
+        ("s",),
+        ("s",),
+    ]
+
+
+def test_every_view_and_column_is_described(place):
+    place.publish()
+    assert (
+        place.ask(
+            "SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal AND comment IS NULL"
+        )
+        == []
+    )
+    assert (
+        place.ask(
+            "SELECT column_name FROM duckdb_columns() c JOIN duckdb_views() v ON v.view_name = c.table_name AND v.schema_name = c.schema_name WHERE c.schema_name = 'main' AND NOT v.internal AND c.comment IS NULL"
+        )
+        == []
+    )
+
+
+@given(name=st.text(max_size=30))
+def test_a_quoted_identifier_is_one_identifier(name):
+    connection = duckdb.connect()
+    if name:
+        connection.execute(f"CREATE TABLE t ({quote(name)} INTEGER)")
+        assert connection.execute(
+            "SELECT column_name FROM duckdb_columns() WHERE table_name = 't'"
+        ).fetchall() == [(name.replace("\0", "\u2400"),)]
+
+
+@pytest.fixture(scope="session")
+def old_duckdb(tmp_path_factory):
+    """Return a Python that has DuckDB 1.2.2."""
+    folder = tmp_path_factory.mktemp("old")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    command = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "duckdb==1.2.2",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        pytest.skip("DuckDB 1.2.2 cannot be installed here")
+    return python
+
+
+def test_duckdb_1_2_reads_every_view(place, old_duckdb):
+    place.runs(
+        "r",
+        config='{"lr":{"value":0.1},"o":{"value":{"n":"x"}}}',
+        summary='{"a":1}',
+        tags='["t"]',
+        created_at=NOW,
+    )
+    place.publish(whole("r", [(0, {"m": 1, "t": "text", "s": "\ud800"})]))
+    code = """
+import duckdb, sys
+connection = duckdb.connect(sys.argv[1], read_only=True)
+views = connection.execute("SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+assert len(views) > 10, views
+for schema, view in views:
+    connection.execute(f'SELECT * FROM "{schema}"."{view}"').fetchall()
+print(len(views), duckdb.__version__)
+"""
+    done = subprocess.run(
+        [old_duckdb, "-c", code, str(place.published)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[1] == "1.2.2"
