@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from pathlib import Path
 
 import pytest
 
@@ -224,9 +225,37 @@ def test_every_value_of_every_history_row_is_there(mirrored, real, project):
         unlike = {
             place: (wanted.get(place), got.get(place))
             for place in {*wanted, *got}
-            if wanted.get(place) != got.get(place)
+            if not is_same(wanted.get(place), got.get(place))
         }
-        assert not unlike, f"{run_id}: {unlike}"
+        lost = {place: found for place, (_, found) in unlike.items() if place[1] in LOST_BY_THE_SDK}
+        assert unlike.keys() == lost.keys(), f"{run_id}: {unlike}"
+        assert all(found == LOST_BY_THE_SDK[key] for (_, key), found in lost.items())
+
+
+LOST_BY_THE_SDK = {
+    "beyond_uint64": ("1.8446744073709552e+19", "18446744073709551617", 2**64 + 1),
+    "negative_beyond": ("-9.223372036854776e+18", "-9223372036854775809", -(2**63) - 1),
+    "negative_zero": ("-0.0", None, None),
+    "surrogate": (None, '"\\ud800 alone"', "\ufffd alone"),
+}
+"""What was logged, where the real client's history reader hands out something else; each has its row
+in docs/wandb-parity.md."""
+
+
+def is_same(wanted, got):
+    """Tell whether two values are equal; the keys of a dict come in any order from the client."""
+    if wanted is None or got is None:
+        return wanted == got
+    return (
+        wanted[0] == got[0]
+        and wanted[2] == got[2]
+        and (isinstance(wanted[2], dict) or wanted[1] == got[1])
+    )
+
+
+def test_what_the_real_client_loses_is_said_in_the_docs():
+    page = (Path(__file__).parents[2] / "docs" / "wandb-parity.md").read_text(encoding="utf-8")
+    assert [key for key in LOST_BY_THE_SDK if f"`{key}`" not in page] == []
 
 
 @pytest.mark.parametrize("project", PROJECTS)

@@ -15,6 +15,7 @@ from wandb_mirror.cli.context import Wish
 from wandb_mirror.errors import (
     BadPath,
     BadSettings,
+    BudgetSpent,
     Interrupted,
     Locked,
     MirrorError,
@@ -25,6 +26,7 @@ from wandb_mirror.errors import (
 
 EXIT_CODES: tuple[tuple[type[MirrorError], int, str], ...] = (
     (Interrupted, 130, "stopped by Ctrl-C; what was fetched is kept"),
+    (BudgetSpent, 3, "the request budget is spent; the next sync goes on"),
     (Locked, 4, "another sync holds the lock"),
     (BadPath, 2, "a path or a flag cannot be read"),
     (BadSettings, 2, "a setting or a flag cannot be used"),

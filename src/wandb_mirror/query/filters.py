@@ -74,7 +74,7 @@ Tree = Compare | And | Or | Not
 
 def parse_filter(filters: Mapping[str, Any] | None) -> Tree:
     """Return the tree of a filter; raises ``BadFilter`` naming the place in it."""
-    return _parse(filters or {}, "filter")
+    return _parse({} if filters is None else filters, "filter")
 
 
 def _parse(filters: Any, place: str) -> Tree:
