@@ -207,6 +207,15 @@ def test_a_wrong_flag_exits_with_2(capsys):
     assert caught.value.code == 2
 
 
+def test_a_sync_whose_budget_is_spent_is_gone_on_with_by_the_next(ask, project, tmp_path):
+    folder = ("--mirror", str(tmp_path))
+    code, _, err = ask(*folder, "sync", project, "--max-requests", "3")
+    assert code == 3
+    assert "budget of 3 requests" in err
+    assert ask(*folder, "sync")[0] == 0
+    assert json.loads(ask(*folder, "status", "--json")[1])["published"]["projects"][0]["runs"] == 8
+
+
 def test_ctrl_c_ends_a_sync_after_the_page_in_hand_and_keeps_it(box, environ, tmp_path):
     world = generate_world(projects=1, runs=400, steps=20, entity=TEAM)
     with Sandbox(world, latency_ms=60) as slow:

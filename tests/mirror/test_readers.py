@@ -16,7 +16,7 @@ from wandb_mirror.errors import Locked
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox import faults as f
 
-PUBLICATIONS = 12
+PUBLICATIONS = 50
 READER = Path(__file__).with_name("read_on.py")
 OPENING = """
 import sys, duckdb

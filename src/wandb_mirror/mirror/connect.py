@@ -11,6 +11,7 @@ from threading import Event
 from wandb_mirror.errors import NotOffered, Unauthorized, WrongServer
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.progress import Progress
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.authority import Authority
@@ -77,7 +78,11 @@ class Connection:
 
 
 def connect(
-    settings: Settings, environ: Mapping[str, str], api_key: str | None, stop: Event
+    settings: Settings,
+    environ: Mapping[str, str],
+    api_key: str | None,
+    stop: Event,
+    progress: Progress,
 ) -> Connection:
     """Return a connection with the key that is found; nothing is sent yet.
 
@@ -86,7 +91,9 @@ def connect(
     base_url = normalize_base_url(settings.upstream.base_url)
     home = Path(environ.get("HOME") or Path.home())
     credentials = find_credentials(base_url, api_key=api_key, environ=environ, home=home)
-    client = Client(base_url, Authority(base_url, credentials), settings.upstream, stop=stop)
+    client = Client(
+        base_url, Authority(base_url, credentials), settings.upstream, stop=stop, progress=progress
+    )
     return Connection(base_url, credentials.source, Upstream(client, Capabilities()))
 
 

@@ -195,7 +195,7 @@ class Mirror:
 
     def connect(self) -> Connection:
         """Return a connection to upstream; nothing is sent yet."""
-        return connect(self.settings, self.environ, self.api_key, self.stop)
+        return connect(self.settings, self.environ, self.api_key, self.stop, self.progress)
 
     @contextmanager
     def work(

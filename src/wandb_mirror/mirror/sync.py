@@ -78,7 +78,6 @@ class Sync:
         try:
             for target in targets:
                 self._pull_target(target, is_only=len(targets) == 1)
-                self.store.add_scope(target.entity, target.project or "", now=self.now())
             status = "skips" if self.report.has_skips or self._keeper.problems else "done"
         except Interrupted:
             status = "interrupted"
@@ -134,6 +133,7 @@ class Sync:
             if is_only:
                 raise
             return
+        self.store.add_scope(target.entity, target.project or "", now=self.now())
         for row in projects:
             self._pull_project(row)
 

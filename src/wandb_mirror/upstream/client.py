@@ -27,6 +27,7 @@ from wandb_mirror.errors import (
     UpstreamBroken,
 )
 from wandb_mirror.jsontext import dumps
+from wandb_mirror.progress import Progress, Silence
 from wandb_mirror.settings import UpstreamSettings
 from wandb_mirror.upstream.authority import Authority
 from wandb_mirror.upstream.backoff import judge_wait
@@ -51,6 +52,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        progress: Progress | None = None,
     ) -> None:
         self.base_url = base_url
         self.host = urlsplit(base_url).netloc
@@ -59,6 +61,7 @@ class Client:
         self._stop = stop or threading.Event()
         self._clock = clock
         self._jitter = jitter
+        self._progress = progress or Silence()
         self._pace = Pace(settings.max_requests, clock)
         self._http = _open(settings, transport)
 
@@ -97,6 +100,7 @@ class Client:
                 if wait is None:
                     raise
                 waited += wait
+                self._progress.say(f"{error}; trying again in {wait:.0f} s")
                 if isinstance(error, Throttled):
                     self._pace.pause(wait)
                 else:
