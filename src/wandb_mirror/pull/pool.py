@@ -27,7 +27,7 @@ class Pool(Generic[T]):
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
         self._stop = stop
         self._under_way: set[Future[T]] = set()
-        self.room = workers * 2
+        self.room = workers * 4
         """How many fetches may wait or be under way; more would only fill the memory."""
 
     def __enter__(self) -> Self:
