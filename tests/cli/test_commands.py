@@ -216,6 +216,14 @@ def test_a_sync_whose_budget_is_spent_is_gone_on_with_by_the_next(ask, project, 
     assert json.loads(ask(*folder, "status", "--json")[1])["published"]["projects"][0]["runs"] == 8
 
 
+def test_a_project_that_two_targets_name_is_synced_once(ask, project, tmp_path):
+    folder = ("--mirror", str(tmp_path))
+    for targets in ([TEAM], [project], [], [TEAM, project]):
+        code, out, _ = ask(*folder, "sync", *targets, "--json")
+        assert code == 0
+        assert len(json.loads(out)["projects"]) == 1
+
+
 def test_ctrl_c_ends_a_sync_after_the_page_in_hand_and_keeps_it(box, environ, tmp_path):
     world = generate_world(projects=1, runs=400, steps=20, entity=TEAM)
     with Sandbox(world, latency_ms=60) as slow:

@@ -51,6 +51,8 @@ class Sync:
     report: SyncReport = field(default_factory=SyncReport)
     _keeper: MirrorKeeper = field(init=False)
     _reach: Reach = field(init=False)
+    _pulled: set[str] = field(default_factory=set)
+    """Projects taken already: two targets may name the same."""
     _published_at: float = field(default_factory=monotonic)
 
     def __post_init__(self) -> None:
@@ -135,7 +137,9 @@ class Sync:
             return
         self.store.add_scope(target.entity, target.project or "", now=self.now())
         for row in projects:
-            self._pull_project(row)
+            if row["project_id"] not in self._pulled:
+                self._pulled.add(row["project_id"])
+                self._pull_project(row)
 
     def _find_projects(self, target: Target) -> Iterator[Row]:
         """Save and yield the rows of the projects that a target names."""
@@ -225,7 +229,8 @@ class Sync:
         return self.store.load_oldest_checked(kind, scope, count) if count else []
 
     def _pull_steps(self, kind: Kind, scope: ScopeOf, found: ProjectReport) -> None:
-        walked = walk_steps(kind, scope, self._plan_readings(kind, scope), self._reach, None)
+        readings = list(self._plan_readings(kind, scope))
+        walked = walk_steps(kind, scope, readings, self._reach, len(readings))
         found.seen[kind.plural] = walked.seen
         found.changed[kind.plural] = walked.changed
 

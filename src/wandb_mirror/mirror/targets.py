@@ -22,7 +22,12 @@ def choose_targets(
     if named or settings.sync.projects:
         return [parse_target(each) for each in named or settings.sync.projects]
     if scopes := store.load_scopes():
-        return [Target(entity, project or None) for entity, project in scopes]
+        whole = {entity for entity, project in scopes if not project}
+        return [
+            Target(entity, project or None)
+            for entity, project in scopes
+            if not project or entity not in whole
+        ]
     if entity := environ.get("WANDB_ENTITY"):
         return [Target(entity, environ.get("WANDB_PROJECT") or None)]
     raise BadSettings(
