@@ -129,6 +129,15 @@ def test_every_command_has_help():
     ] == []
 
 
+def test_what_reads_is_imported_without_what_pulls_and_writes():
+    code = (
+        "import sys\nimport wandb_mirror.mirror.reader\n"
+        "print([name for name in ('sqlalchemy', 'alembic', 'httpx', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_help_starts_without_what_is_heavy():
     code = (
         "import sys\nfrom wandb_mirror.cli.main import main\n"

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from wandb_mirror.mirror.mirror import Mirror
+    from wandb_mirror.mirror.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Wish:
             environ=os.environ,
             progress=make_progress(is_quiet=self.is_quiet),
         )
+
+    def open_reader(self) -> Reader:
+        """Return the mirror for reading alone: nothing that pulls or writes is imported."""
+        from wandb_mirror.mirror.reader import Reader, find_mirror  # noqa: PLC0415
+
+        return Reader(*find_mirror(self.folder, self.config, None, os.environ))
 
     def say(self, text: str) -> None:
         """Talk to people, on stderr, unless they asked for quiet."""

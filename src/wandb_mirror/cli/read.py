@@ -41,7 +41,7 @@ def sql_command(wish: Wish, query: str, name: str, output: str | None, *, as_jso
     Try 'FROM runs LIMIT 5', 'SHOW ALL TABLES', or 'DESCRIBE metrics'. Every project has a schema of
     its own: SELECT * FROM "team/vision".runs. Times are UTC.
     """
-    mirror = wish.open_mirror()
+    mirror = wish.open_reader()
     with mirror.read() as published:
         write(published.stream(query), "json" if as_json else name, output)
 
@@ -52,7 +52,7 @@ def sql_command(wish: Wish, query: str, name: str, output: str | None, *, as_jso
 @pass_wish
 def projects_command(wish: Wish, name: str, *, as_json: bool) -> None:
     """List the projects that are mirrored."""
-    with wish.open_mirror().read() as published:
+    with wish.open_reader().read() as published:
         reader = published.stream(
             "SELECT p.entity, p.project, count(r.run_id) AS runs, "
             "coalesce(sum(r.history_rows), 0)::BIGINT AS history_rows, "
@@ -100,7 +100,7 @@ def runs_command(  # noqa: PLR0913, PLR0917  (a flag a parameter)
         --order -summary_metrics.accuracy --limit 10
     """
     chosen = [part.strip() for part in columns.split(",")] if columns else None
-    mirror = wish.open_mirror()
+    mirror = wish.open_reader()
     with mirror.read() as published:
         question = mirror.ask_runs(
             published,
@@ -158,7 +158,7 @@ def history_command(
     Every row is printed unless --samples asks for fewer. Values that are no numbers are shown as
     text; 'metrics' in SQL has each value exactly.
     """
-    mirror = wish.open_mirror()
+    mirror = wish.open_reader()
     with mirror.read() as published:
         table = mirror.load_history(
             published,
@@ -180,7 +180,7 @@ def show_command(wish: Wish, path: str, *, as_json: bool) -> None:
     """
     from wandb_mirror.cli.terminal import print_json, print_object  # noqa: PLC0415
 
-    mirror = wish.open_mirror()
+    mirror = wish.open_reader()
     with mirror.read() as published:
         found = mirror.load_object(published, path)
     if as_json:

@@ -13,9 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Unpack
-
-import pyarrow as pa
+from typing import Any
 
 from wandb_mirror.errors import BadSettings, NotMirrored
 from wandb_mirror.kinds import KINDS
@@ -23,8 +21,8 @@ from wandb_mirror.mirror.connect import BASE_URL, Connection, check_server, conn
 from wandb_mirror.mirror.doctor import Finding, Premises, examine
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.lock import hold_lock
-from wandb_mirror.mirror.objects import load_project, load_run
-from wandb_mirror.mirror.paths import parse_project, parse_run
+from wandb_mirror.mirror.paths import parse_project
+from wandb_mirror.mirror.reader import Reader, find_mirror
 from wandb_mirror.mirror.report import SyncReport
 from wandb_mirror.mirror.status import read_status
 from wandb_mirror.mirror.sync import Sync
@@ -33,19 +31,13 @@ from wandb_mirror.mirror.verify import Verdict, Verifier
 from wandb_mirror.progress import Progress, Silence
 from wandb_mirror.pull.plan import plan_kinds
 from wandb_mirror.pull.reach import Reach
-from wandb_mirror.query.history import load_history
-from wandb_mirror.query.published import Published
-from wandb_mirror.query.runs import RunsOptions, RunsQuestion, ask_runs
-from wandb_mirror.settings import DEFAULT_BASE_URL, Settings, load_settings
+from wandb_mirror.settings import DEFAULT_BASE_URL
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.credentials import app_url
 from wandb_mirror.warehouse.warehouse import Warehouse
 
 STORE_NAME = "store.sqlite"
 WAREHOUSE_NAME = "warehouse.duckdb"
-PUBLISHED_NAME = "wandb.duckdb"
-SETTINGS_NAME = "config.toml"
-DEFAULT_FOLDER = "wandb-mirror"
 LOCK_PATIENCE_SECONDS = 600.0
 
 
@@ -59,11 +51,9 @@ def utc_now() -> datetime:
 
 
 @dataclass(slots=True)
-class Mirror:
+class Mirror(Reader):
     """A local copy of W&B data in one folder."""
 
-    folder: Path
-    settings: Settings
     environ: Mapping[str, str]
     api_key: str | None = field(default=None, repr=False)
     progress: Progress = field(default_factory=Silence)
@@ -89,23 +79,13 @@ class Mirror:
         before the environment, which comes before the settings file.
         """
         environ = os.environ if environ is None else environ
-        place = Path(folder or environ.get("WANDB_MIRROR") or DEFAULT_FOLDER).expanduser()
-        file = Path(config) if config is not None else place / SETTINGS_NAME
-        if config is None and not file.exists():
-            settings = load_settings(None, environ, overrides or {})
-        else:
-            settings = load_settings(file, environ, overrides or {})
+        place, settings = find_mirror(folder, config, overrides, environ)
         return cls(place, settings, environ, api_key, progress or Silence())
 
     @property
     def store_path(self) -> Path:
         """Where the metadata is kept."""
         return self.folder / STORE_NAME
-
-    @property
-    def published_path(self) -> Path:
-        """Where the DuckDB file is that readers open."""
-        return Path(self.settings.publish.path or self.folder / PUBLISHED_NAME).expanduser()
 
     def status(self) -> dict[str, Any]:
         """Return how fresh the mirror is and what it holds; raises ``NotMirrored``."""
@@ -121,33 +101,6 @@ class Mirror:
                 )
             )
         )
-
-    def load_history(
-        self,
-        published: Published,
-        run: str,
-        *,
-        keys: Sequence[str] | None = None,
-        samples: int | None = None,
-    ) -> pa.Table:
-        """Return a run's history; see ``query.history``."""
-        return load_history(published, parse_run(run), keys=keys, samples=samples)
-
-    def ask_runs(
-        self, published: Published, project: str, **question: Unpack[RunsOptions]
-    ) -> RunsQuestion:
-        """Return a question for a project's runs; see ``query.runs.ask_runs``."""
-        return ask_runs(published, *parse_project(project), **question)
-
-    def load_object(self, published: Published, path: str) -> dict[str, Any]:
-        """Return one project or run, whole; raises ``BadPath`` and ``NotMirrored``."""
-        if path.count("/") == 1 and ":" not in path:
-            return load_project(published, *parse_project(path))
-        return load_run(published, *parse_run(path))
-
-    def read(self) -> Published:
-        """Open the published file; raises ``NotMirrored`` when nothing was ever published."""
-        return Published.open(self.published_path)
 
     def sync(
         self,

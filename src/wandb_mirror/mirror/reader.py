@@ -1,0 +1,77 @@
+"""A mirror for reading: its folder, its settings, and the published file.
+
+Nothing here imports what pulls or writes: a cold command that reads answers without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+import pyarrow as pa
+
+from wandb_mirror.mirror.objects import load_project, load_run
+from wandb_mirror.mirror.paths import parse_project, parse_run
+from wandb_mirror.query.history import load_history
+from wandb_mirror.query.published import Published
+from wandb_mirror.query.runs import RunsOptions, RunsQuestion, ask_runs
+from wandb_mirror.settings import Settings, load_settings
+
+PUBLISHED_NAME = "wandb.duckdb"
+SETTINGS_NAME = "config.toml"
+DEFAULT_FOLDER = "wandb-mirror"
+
+
+def find_mirror(
+    folder: str | Path | None,
+    config: str | Path | None,
+    overrides: Mapping[str, object] | None,
+    environ: Mapping[str, str],
+) -> tuple[Path, Settings]:
+    """Return a mirror's folder and its settings; see ``Mirror.open``."""
+    place = Path(folder or environ.get("WANDB_MIRROR") or DEFAULT_FOLDER).expanduser()
+    file = Path(config) if config is not None else place / SETTINGS_NAME
+    named = file if config is not None or file.exists() else None
+    return place, load_settings(named, environ, overrides or {})
+
+
+@dataclass(slots=True)
+class Reader:
+    """What can be asked of a mirror without touching anything but its published file."""
+
+    folder: Path
+    settings: Settings
+
+    @property
+    def published_path(self) -> Path:
+        """Where the DuckDB file is that readers open."""
+        return Path(self.settings.publish.path or self.folder / PUBLISHED_NAME).expanduser()
+
+    def read(self) -> Published:
+        """Open the published file; raises ``NotMirrored`` when nothing was ever published."""
+        return Published.open(self.published_path)
+
+    def load_history(
+        self,
+        published: Published,
+        run: str,
+        *,
+        keys: Sequence[str] | None = None,
+        samples: int | None = None,
+    ) -> pa.Table:
+        """Return a run's history; see ``query.history``."""
+        return load_history(published, parse_run(run), keys=keys, samples=samples)
+
+    def ask_runs(
+        self, published: Published, project: str, **question: Unpack[RunsOptions]
+    ) -> RunsQuestion:
+        """Return a question for a project's runs; see ``query.runs.ask_runs``."""
+        return ask_runs(published, *parse_project(project), **question)
+
+    def load_object(self, published: Published, path: str) -> dict[str, Any]:
+        """Return one project or run, whole; raises ``BadPath`` and ``NotMirrored``."""
+        if path.count("/") == 1 and ":" not in path:
+            return load_project(published, *parse_project(path))
+        return load_run(published, *parse_run(path))
