@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsPage, StepsReply, StepsRequest
+from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import IN_PROJECT, At, Field, Kind, Type
 from wandb_mirror.progress import Silence
 from wandb_mirror.pull.reach import Reach
@@ -151,7 +153,9 @@ class FakeUpstream:
                 replies.append(StepsReply((), None, None, exists=False))
                 continue
             inside = [
-                steps[step] for step in sorted(steps) if each.min_step <= step < each.max_step
+                json.dumps({"_step": step, "text": steps[step]})
+                for step in sorted(steps)
+                if each.min_step <= step < each.max_step
             ]
             last = max(steps, default=-1) if self.says_last_step else None
             replies.append(StepsReply(inside, len(steps), last, exists=True))
@@ -199,17 +203,17 @@ class FakeKeeper:
         for own_key in own_keys:
             self.aside.pop(own_key, None)
 
-    def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> Collection[str]:
+    def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> None:
         for page in pages:
             kept = self.steps.setdefault(page.run_id, {})
             for step in [s for s in kept if s >= page.min_step]:
                 if page.max_step is None or step < page.max_step:
                     del kept[step]
-            for line in page.lines:
-                kept[int(line.split(":")[0])] = line
+            for column in page.content.columns:
+                for step, text in zip(column.steps, column.json, strict=True):
+                    kept[step.as_py()] = json.loads(text.as_py())
             self.cursors[page.run_id] = page.cursor
         self.after_save()
-        return ()
 
 
 def reach_of(upstream: FakeUpstream, keeper: FakeKeeper, *, workers: int = 2) -> Reach:

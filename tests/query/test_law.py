@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.history.flatten import flatten, unwrap_config
+from wandb_mirror.history.lines import parse_steps
 from wandb_mirror.kinds import PROJECT, RUN
-from wandb_mirror.kinds.pages import HistoryCursor, StepsPage
+from wandb_mirror.kinds.pages import HistoryCursor
 from wandb_mirror.query.filters import parse_filter
 from wandb_mirror.query.meaning import Document, passes
 from wandb_mirror.query.published import Published
 from wandb_mirror.query.runs import ask_runs
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
-from wandb_mirror.warehouse.flatten import flatten, unwrap_config
 from wandb_mirror.warehouse.warehouse import Warehouse
 
 NOW = datetime(2024, 5, 1)  # noqa: DTZ001
@@ -113,9 +115,8 @@ def mirrored(tmp_path_factory):
         metrics = random.sample(["loss", "acc"], k=random.randint(0, 2))
         if metrics:
             line = json.dumps({"_step": 0, **dict.fromkeys(metrics, 1)})
-            pages.append(
-                StepsPage("P", run_id, 0, None, [line], HistoryCursor(1, 1, "complete", True))
-            )
+            cursor = HistoryCursor(1, 1, "complete", True)
+            pages.append(StepsPage("P", run_id, 0, None, parse_steps(run_id, [line]), cursor))
         own = {**columns, "duration_s": columns["compute_seconds"]}
         documents[run_id] = Document(
             own, tags, leaves_of(config), leaves_of(summary), frozenset(metrics)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from wandb_mirror.errors import BadFilter
+from wandb_mirror.history.flatten import flatten
 from wandb_mirror.query.fields import OWN
 from wandb_mirror.query.filters import COMPARISONS, parse_filter
 from wandb_mirror.query.meaning import Document, passes
-from wandb_mirror.warehouse.flatten import flatten
 
 NOW = datetime(2024, 1, 1)  # noqa: DTZ001  (naive UTC, as the mirror keeps times)
 PAGE = (Path(__file__).parents[2] / "docs" / "filters.md").read_text(encoding="utf-8")

@@ -62,24 +62,6 @@ class HistoryCursor:
 
 
 @dataclass(frozen=True, slots=True)
-class StepsPage:
-    """All history rows of one run from ``min_step`` up to, not including, ``max_step``.
-
-    Saving one replaces what was stored of that run in that range.
-    """
-
-    project_id: str
-    run_id: str
-    min_step: int
-    max_step: int | None
-    """None on the last page of a complete reading: nothing may remain stored past ``min_step``."""
-    lines: Sequence[str]
-    """The rows, each the JSON text of one object, as upstream sent them."""
-    cursor: HistoryCursor
-    """How far the run has been read once this page is saved."""
-
-
-@dataclass(frozen=True, slots=True)
 class Saved:
     """What saving rows did."""
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from wandb_mirror.errors import BadRow
-from wandb_mirror.kinds.pages import Row, ScopeOf, StepsPage
+from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.store.digest import digest_light
 from wandb_mirror.store.store import Store
@@ -82,20 +82,11 @@ class MirrorKeeper:
                 self.store.clear_error(kind.plural, key)
                 self._set_aside.discard((kind.plural, key))
 
-    def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> Collection[str]:
-        """Keep history in one transaction; return the ids of the runs that could not be kept."""
-        refused: set[str] = set()
-        while pages := [page for page in pages if page.run_id not in refused]:
-            try:
-                self.rows_changed += self.warehouse.save_steps(pages)
-            except BadRow as error:
-                refused.add(error.key)
-                self.set_aside(kind, scope, error.key, error.problem)
-                continue
-            self.put_back(kind, scope, [page.run_id for page in pages if page.max_step is None])
-            break
+    def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> None:
+        """Keep pages of history, with each run's cursor, in one transaction."""
+        self.rows_changed += self.warehouse.save_steps(pages)
+        self.put_back(kind, scope, [page.run_id for page in pages if page.max_step is None])
         self.between_saves()
-        return refused
 
 
 def error_key(scope: ScopeOf, own_key: str) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 from time import monotonic
 
 from wandb_mirror.errors import DiskFull, Interrupted, NotFound, NotOffered, Refused, UpstreamBroken
+from wandb_mirror.history.columns import StepsPage, no_steps
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, ScopeOf, StepsPage
+from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.paths import Target
@@ -264,4 +265,4 @@ def _nothing_logged(scope: ScopeOf, own_key: str, *, has_ended: bool) -> StepsPa
     """Return the page of a run that logged nothing: no request is needed to know that."""
     status: HistoryStatus = "complete" if has_ended else "live"
     cursor = HistoryCursor(0, 0, status, has_ended)
-    return StepsPage(scope.project_id or "", own_key, 0, None, (), cursor)
+    return StepsPage(scope.project_id or "", own_key, 0, None, no_steps(), cursor)

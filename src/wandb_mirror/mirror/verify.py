@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.history.lines import parse_steps
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.kinds.pages import HistoryCursor, Row, RowPage, ScopeOf, StepsPage, StepsRequest
+from wandb_mirror.kinds.pages import HistoryCursor, Row, RowPage, ScopeOf, StepsRequest
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.listing import Listing
 from wandb_mirror.pull.plan import plan_window
@@ -172,5 +174,6 @@ class Verifier:
             end = min(step + width, cursor.next_step)
             request = StepsRequest(run_id, step, end, is_first=False)
             [reply] = self.reach.upstream.fetch_steps(kind, scope, [request])
-            yield StepsPage(scope.project_id or "", run_id, step, end, reply.lines, cursor)
+            content = parse_steps(run_id, reply.lines, min_step=step, max_step=end)
+            yield StepsPage(scope.project_id or "", run_id, step, end, content, cursor)
             step = end

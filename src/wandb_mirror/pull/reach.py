@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from wandb_mirror.kinds.pages import Row, ScopeOf, StepsPage
+from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.progress import Progress
 
@@ -33,8 +34,8 @@ class Keeper(Protocol):
     def put_back(self, kind: Kind, scope: ScopeOf, own_keys: Collection[str]) -> None:
         """Forget that these were set aside: they have been read."""
 
-    def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> Collection[str]:
-        """Keep history in one transaction; return the ids of the runs that could not be kept."""
+    def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> None:
+        """Keep pages of history, with each run's cursor, in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Read the histories of many runs by windows of steps.
 
-A run's windows follow one another; the windows of different runs are fetched at once, several
-short runs in one request. Pages are saved together, in one transaction of the warehouse, with each
-run's cursor: a walk that is cut off goes on, run by run, from the last page saved.
+A run's windows follow one another; the windows of different runs are fetched, and turned into
+columns, at once, several short runs in one request. Pages are saved together, in one transaction
+of the warehouse, with each run's cursor: a walk that is cut off goes on, run by run, from the last
+page saved.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from functools import partial
 from time import monotonic
 
 from wandb_mirror.errors import NotOffered, Skip, UpstreamBroken
+from wandb_mirror.history.columns import StepColumns, StepsPage
+from wandb_mirror.history.lines import parse_steps
 from wandb_mirror.kinds.pages import (
     HistoryCursor,
     HistoryStatus,
     ScopeOf,
-    StepsPage,
     StepsReply,
     StepsRequest,
 )
@@ -66,14 +68,14 @@ class Reading:
             width = min(LARGEST_WINDOW, width << min(self.empties, 20))
         return StepsRequest(self.run_id, self.next_step, self.next_step + width, self.is_first)
 
-    def take(self, reply: StepsReply, asked: StepsRequest, scope: ScopeOf) -> StepsPage:
-        """Move past a reply and return it as a page with the cursor that goes with it."""
+    def take(self, answer: _Answer, asked: StepsRequest, scope: ScopeOf) -> StepsPage:
+        """Move past an answer and return it as a page with the cursor that goes with it."""
         if self.is_first:
             self.is_first = False
-            self.line_count = self.line_count if reply.line_count is None else reply.line_count
-            self.last_step = reply.last_step
-        self.rows_read += len(reply.lines)
-        self.empties = 0 if reply.lines else self.empties + 1
+            self.line_count = self.line_count if answer.line_count is None else answer.line_count
+            self.last_step = answer.last_step
+        self.rows_read += answer.lines
+        self.empties = 0 if answer.lines else self.empties + 1
         self.next_step = asked.max_step
         is_last = self._is_past_the_end(asked)
         if is_last and self.last_step is not None:
@@ -86,7 +88,7 @@ class Reading:
             run_id=self.run_id,
             min_step=asked.min_step,
             max_step=None if is_last else asked.max_step,
-            lines=reply.lines,
+            content=answer.content,
             cursor=cursor,
         )
 
@@ -112,12 +114,23 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class _Answer:
+    """A reply without its text, which is let go as soon as it has been read."""
+
+    content: StepColumns
+    lines: int
+    line_count: int | None
+    last_step: int | None
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Fetched:
-    """Windows of some runs with the replies to them, or why there are none."""
+    """Windows of some runs with the answers to them, or why there are none."""
 
     readings: Sequence[Reading]
     asked: Sequence[StepsRequest]
-    replies: Sequence[StepsReply] = ()
+    answers: Sequence[_Answer] = ()
     problem: Skip | UpstreamBroken | None = None
 
 
@@ -151,7 +164,6 @@ class _Walk:
     set_aside: int = 0
     _next: Reading | None = None
     _going_on: deque[list[Reading]] = field(default_factory=deque)
-    _refused: set[str] = field(default_factory=set)
     _pages: list[StepsPage] = field(default_factory=list)
     _lines: int = 0
     _bytes: int = 0
@@ -174,12 +186,9 @@ class _Walk:
 
     def _next_group(self) -> list[Reading]:
         """Return the runs to ask for in one request: short ones together."""
-        while self._going_on:
-            group = self._going_on.popleft()
-            if group[0].run_id not in self._refused:
-                return group
-            self._finish(group[0])
-        group = []
+        if self._going_on:
+            return self._going_on.popleft()
+        group: list[Reading] = []
         lines = 0
         while (reading := self._next or next(self.new, None)) is not None:
             self._next = None
@@ -196,16 +205,16 @@ class _Walk:
         if fetched.problem is not None:
             self._mend(fetched)
             return
-        for reading, asked, reply in zip(
-            fetched.readings, fetched.asked, fetched.replies, strict=True
+        for reading, asked, answer in zip(
+            fetched.readings, fetched.asked, fetched.answers, strict=True
         ):
-            if not reply.exists or reading.run_id in self._refused:
+            if not answer.exists:
                 self._finish(reading)
                 continue
-            page = reading.take(reply, asked, self.scope)
+            page = reading.take(answer, asked, self.scope)
             self._pages.append(page)
-            self._lines += len(page.lines)
-            self._bytes += sum(map(len, page.lines))
+            self._lines += len(page.content.steps)
+            self._bytes += page.content.nbytes
             if page.max_step is None:
                 self._finish(reading)
             else:
@@ -238,13 +247,11 @@ class _Walk:
         )
 
     def save(self) -> None:
-        """Save the pages that wait, and drop the runs whose pages were refused."""
+        """Save the pages that wait."""
         pages, self._pages = self._pages, []
         self._lines = self._bytes = 0
         if pages:
-            refused = set(self.reach.keeper.save_steps(self.kind, self.scope, pages))
-            self.set_aside += len(refused - self._refused)
-            self._refused |= refused
+            self.reach.keeper.save_steps(self.kind, self.scope, pages)
         self._saved_at = monotonic()
 
 
@@ -254,6 +261,7 @@ def _fetch(
     """Fetch one window of each reading; what concerns these runs alone is returned, not raised."""
     try:
         replies = reach.upstream.fetch_steps(kind, scope, asked)
+        answers = [_read(each, reply) for each, reply in zip(asked, replies, strict=True)]
     except UpstreamBroken as error:
         if not error.is_too_large:
             raise
@@ -262,4 +270,11 @@ def _fetch(
         raise
     except Skip as error:
         return _Fetched(readings, asked, problem=error)
-    return _Fetched(readings, asked, replies)
+    return _Fetched(readings, asked, answers)
+
+
+def _read(asked: StepsRequest, reply: StepsReply) -> _Answer:
+    content = parse_steps(
+        asked.run_id, reply.lines, min_step=asked.min_step, max_step=asked.max_step
+    )
+    return _Answer(content, len(reply.lines), reply.line_count, reply.last_step, reply.exists)

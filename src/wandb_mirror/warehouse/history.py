@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, StepsPage
+from wandb_mirror.history.columns import Column, StepColumns, StepsPage
+from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus
 from wandb_mirror.warehouse.engine import Database
 from wandb_mirror.warehouse.numbers import Numbers
-from wandb_mirror.warehouse.steps import ParsedSteps, parse_steps
 
 METRIC = "metric"
 RUNS_TOGETHER = 200
@@ -42,11 +42,7 @@ class History:
         return {run_id: HistoryCursor(*cursor) for run_id, *cursor in rows}
 
     def save(self, pages: Sequence[StepsPage]) -> int:
-        """Save pages, in their order; return how many values came.
-
-        Raises ``BadRow`` for a page that cannot be read; then nothing is saved.
-        """
-        parsed = [_parse(page) for page in pages]
+        """Save pages, in their order; return how many values came."""
         numbers: dict[tuple[str, str], int] = {}
         for project_id in dict.fromkeys(page.project_id for page in pages):
             project_no = self._numbers.project(project_id)
@@ -55,7 +51,7 @@ class History:
                 numbers[(project_id, run_id)] = number
         run_nos = [numbers[(page.project_id, page.run_id)] for page in pages]
         stored = self._clear_ranges(pages, run_nos)
-        values = self._insert(pages, parsed, run_nos)
+        values = self._insert(pages, run_nos)
         self._move_cursors(pages, run_nos, stored)
         return values
 
@@ -78,23 +74,21 @@ class History:
             self._database.run(f"DELETE FROM _data.steps WHERE {condition}")
         return set(last)
 
-    def _insert(
-        self, pages: Sequence[StepsPage], parsed: Sequence[ParsedSteps], run_nos: Sequence[int]
-    ) -> int:
+    def _insert(self, pages: Sequence[StepsPage], run_nos: Sequence[int]) -> int:
         """Append all pages as two Arrow tables; return how many values there were."""
         steps: list[pa.Table] = []
         values: list[pa.Table] = []
-        for page, content, run_no in zip(pages, parsed, run_nos, strict=True):
-            steps.append(_steps_table(run_no, content))
-            values += self._values(run_no, self._numbers.project(page.project_id), content)
-        self._database.insert("_data.steps", pa.concat_tables(steps))
+        for page, run_no in zip(pages, run_nos, strict=True):
+            steps.append(_steps_table(run_no, page.content))
+            values += self._values(run_no, self._numbers.project(page.project_id), page.content)
+        self._database.insert("_data.steps", pa.concat_tables(steps).combine_chunks())
         if values:
-            self._database.insert("_data.history", pa.concat_tables(values))
+            self._database.insert("_data.history", pa.concat_tables(values).combine_chunks())
         return sum(table.num_rows for table in values)
 
     def compare(self, page: StepsPage) -> str:
         """Return what differs between a page and what is stored in its range; nothing if equal."""
-        content = _parse(page)
+        content = page.content
         project_no = self._numbers.project(page.project_id)
         run_no = self._numbers.runs(project_no, [page.run_id])[page.run_id]
         values = self._values(run_no, project_no, content)
@@ -119,14 +113,17 @@ class History:
                 return f"{wrong} {what} differ in steps {page.min_step} to {end}"
         return ""
 
-    def _values(self, run_no: int, project_no: int, content: ParsedSteps) -> list[pa.Table]:
+    def _values(self, run_no: int, project_no: int, content: StepColumns) -> list[pa.Table]:
         """Return a page's values as rows of ``history``, a table a column."""
-        keys = self._numbers.keys(project_no, METRIC, [path for path, _ in content.columns])
+        paths = [column.path for column in content.columns]
+        keys = self._numbers.keys(project_no, METRIC, paths)
         return [
             pa.table(
                 {
                     "run_no": pa.repeat(pa.scalar(run_no, pa.int32()), len(column.steps)),
-                    "key_no": pa.repeat(pa.scalar(keys[path], pa.int32()), len(column.steps)),
+                    "key_no": pa.repeat(
+                        pa.scalar(keys[column.path], pa.int32()), len(column.steps)
+                    ),
                     "step": column.steps,
                     "value": column.values,
                     "json": pa.nulls(len(column.steps), pa.string())
@@ -134,7 +131,7 @@ class History:
                     else column.json,
                 }
             )
-            for path, column in content.columns
+            for column in content.columns
         ]
 
     def _move_cursors(
@@ -213,18 +210,27 @@ class History:
             )
 
 
-def _parse(page: StepsPage) -> ParsedSteps:
-    return parse_steps(page.run_id, page.lines, min_step=page.min_step, max_step=page.max_step)
-
-
-def _steps_table(run_no: int, content: ParsedSteps) -> pa.Table:
-    """Return the rows of ``steps`` for a page."""
-    count = len(content.steps)
+def _values_table(run_no: int, key_no: int, column: Column) -> pa.Table:
+    """Return one metric's values as rows of ``history``."""
+    count = len(column.steps)
     return pa.table(
         {
             "run_no": pa.repeat(pa.scalar(run_no, pa.int32()), count),
-            "step": pa.array(content.steps, pa.int64()),
-            "timestamp": pa.array(content.timestamps, pa.float64()),
-            "runtime": pa.array(content.runtimes, pa.float64()),
+            "key_no": pa.repeat(pa.scalar(key_no, pa.int32()), count),
+            "step": column.steps,
+            "value": column.values,
+            "json": pa.nulls(count, pa.string()) if column.json is None else column.json,
+        }
+    )
+
+
+def _steps_table(run_no: int, content: StepColumns) -> pa.Table:
+    """Return the rows of ``steps`` for a page."""
+    return pa.table(
+        {
+            "run_no": pa.repeat(pa.scalar(run_no, pa.int32()), len(content.steps)),
+            "step": content.steps,
+            "timestamp": content.timestamps,
+            "runtime": content.runtimes,
         }
     )

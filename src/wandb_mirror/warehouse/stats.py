@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wandb_mirror.history.flatten import EXACT
 from wandb_mirror.warehouse.engine import Database
-from wandb_mirror.warehouse.flatten import EXACT
 
 RUNS_TOGETHER = 500
 
@@ -14,7 +14,8 @@ def refresh_stats(database: Database, run_nos: Sequence[int]) -> None:
     """Make the statistics of some runs anew.
 
     ``count`` counts numeric values, ``nan_count`` those that are not finite; ``min``, ``max`` and
-    ``mean`` are over the finite ones, ``first`` and ``last`` by step.
+    ``mean`` are over the finite ones, ``first`` and ``last`` by step. ``min_step`` and ``max_step``
+    are the earliest of their value.
     """
     for start in range(0, len(run_nos), RUNS_TOGETHER):
         listed = ", ".join(map(str, run_nos[start : start + RUNS_TOGETHER]))
@@ -25,9 +26,9 @@ def refresh_stats(database: Database, run_nos: Sequence[int]) -> None:
             SELECT run_no, key_no, count(value), count(*) FILTER (WHERE NOT isfinite(value)),
               arg_min(value, step), arg_max(value, step),
               min(value) FILTER (WHERE isfinite(value)),
-              arg_min(step, value) FILTER (WHERE isfinite(value)),
+              arg_min(step, row(value, step)) FILTER (WHERE isfinite(value)),
               max(value) FILTER (WHERE isfinite(value)),
-              arg_max(step, value) FILTER (WHERE isfinite(value)),
+              arg_max(step, row(value, -step)) FILTER (WHERE isfinite(value)),
               avg(value) FILTER (WHERE isfinite(value)),
               count(*) FILTER (WHERE value IS NULL),
               count(*) FILTER (WHERE value IS NULL AND json[1] = '"'),

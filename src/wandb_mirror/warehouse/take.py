@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from wandb_mirror.history.flatten import as_double, as_leftover, as_text, flatten, unwrap_config
 from wandb_mirror.jsontext import dumps, loads
 from wandb_mirror.kinds import STORED
 from wandb_mirror.kinds.pages import Row
 from wandb_mirror.kinds.spec import Kind, Type
 from wandb_mirror.warehouse.engine import Database, quote
-from wandb_mirror.warehouse.flatten import as_double, as_leftover, as_text, flatten, unwrap_config
 from wandb_mirror.warehouse.numbers import Numbers
 from wandb_mirror.warehouse.tables import ARROW_TYPES, FLATTENED, columns_of
 

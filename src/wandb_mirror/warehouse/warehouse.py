@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from wandb_mirror.errors import CorruptFile
+from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.kinds import STORED
-from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, StepsPage
+from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.derive import Deriver
@@ -177,10 +178,7 @@ class Warehouse:
         return self._history.load_cursors(project_id, run_ids) if run_ids else {}
 
     def save_steps(self, pages: Sequence[StepsPage]) -> int:
-        """Save pages of history with their cursors in one transaction; return how many values.
-
-        Raises ``BadRow`` for a page that cannot be read; then nothing is saved.
-        """
+        """Save pages of history with their cursors in one transaction; return how many values."""
         with self._writing("history"):
             values = self._history.save(pages)
             self._save_fact(DIRTY, "yes")

@@ -1,13 +1,13 @@
-"""Parse history rows into columns.
+"""Turn history rows, a JSON object a line, into columns.
 
-Rows of a page mostly have the same keys, so they are turned round by ``zip`` and a whole column is
-converted at once; only what is not a plain number is looked at value by value.
+Pages of nothing but plain numbers are parsed by Arrow. In others rows mostly have the same keys,
+so they are turned round by ``zip`` and a whole column is converted at once; only what is not a
+plain number is looked at value by value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter, lt
 from typing import Any
 
@@ -15,48 +15,36 @@ import orjson
 import pyarrow as pa
 
 from wandb_mirror.errors import BadRow
+from wandb_mirror.history.columns import (
+    LARGEST_STEP,
+    RUNTIME,
+    STEP,
+    TIMESTAMP,
+    Column,
+    StepColumns,
+    is_metric,
+)
+from wandb_mirror.history.flatten import as_double, as_leftover, flatten, is_branch
+from wandb_mirror.history.plain import parse_plain
 from wandb_mirror.jsontext import dumps, has_huge_float, loads
-from wandb_mirror.warehouse.flatten import as_double, as_leftover, flatten, is_branch
 
-STEP, TIMESTAMP, RUNTIME = "_step", "_timestamp", "_runtime"
-INTERNAL = "_wandb"
 FIRST_INEXACT = float(2**63)
-LARGEST_STEP = 2**63
 StepRow = tuple[int, dict[str, Any]]
 """A step and its row."""
 PLAIN = frozenset({float, int})
 
 
-@dataclass(slots=True)
-class Column:
-    """Values of one metric, beside the steps they were logged at."""
-
-    steps: pa.Array
-    values: pa.Array
-    json: pa.Array | None
-    """Lossless JSON text where the double does not say all; None where it always does."""
-
-
-@dataclass(slots=True)
-class ParsedSteps:
-    """One page of history by column."""
-
-    steps: list[int] = field(default_factory=list)
-    timestamps: list[float | None] = field(default_factory=list)
-    runtimes: list[float | None] = field(default_factory=list)
-    columns: list[tuple[str, Column]] = field(default_factory=list)
-    """Pairs of a metric's path, as a JSON array, and values; a path may come more than once."""
-
-
 def parse_steps(
     run_id: str, lines: Sequence[str], *, min_step: int = 0, max_step: int | None = None
-) -> ParsedSteps:
+) -> StepColumns:
     """Return a page by column; rows of one step are merged, the later value of a key wins.
 
     Rows outside the window that was asked for come from servers that ignore it, and are left out:
     the page whose they are brings them. Raises ``BadRow`` where a line is not a JSON object with a
     whole ``_step``.
     """
+    if (page := parse_plain(lines, min_step, max_step)) is not None:
+        return page
     try:
         rows = _load_together(lines) or _load(run_id, lines, orjson.loads)
         return _turn(_inside(rows, min_step, max_step), may_be_inexact=True)
@@ -76,16 +64,19 @@ def _inside(rows: list[StepRow], min_step: int, max_step: int | None) -> list[St
     return [row for row in rows if row[0] >= min_step and (max_step is None or row[0] < max_step)]
 
 
-def _turn(rows: list[StepRow], *, may_be_inexact: bool) -> ParsedSteps:
-    parsed = ParsedSteps([step for step, _ in rows])
-    parsed.timestamps = _doubles([row.get(TIMESTAMP) for _, row in rows])
-    parsed.runtimes = _doubles([row.get(RUNTIME) for _, row in rows])
+def _turn(rows: list[StepRow], *, may_be_inexact: bool) -> StepColumns:
     groups: dict[tuple[str, ...], list[StepRow]] = {}
     for pair in rows:
         groups.setdefault(tuple(pair[1]), []).append(pair)
+    columns: list[Column] = []
     for keys, group in groups.items():
-        _add_group(parsed, keys, group, may_be_inexact=may_be_inexact)
-    return parsed
+        _add_group(columns, keys, group, may_be_inexact=may_be_inexact)
+    return StepColumns(
+        pa.array([step for step, _ in rows], pa.int64()),
+        pa.array(_doubles([row.get(TIMESTAMP) for _, row in rows]), pa.float64()),
+        pa.array(_doubles([row.get(RUNTIME) for _, row in rows]), pa.float64()),
+        columns,
+    )
 
 
 def _doubles(values: list[Any]) -> list[float | None]:
@@ -139,7 +130,7 @@ def _whole_step(run_id: str, step: Any, line: str) -> int:
 
 
 def _add_group(
-    parsed: ParsedSteps,
+    columns: list[Column],
     keys: tuple[str, ...],
     group: list[StepRow],
     *,
@@ -149,7 +140,7 @@ def _add_group(
     steps = pa.array([step for step, _ in group], pa.int64())
     turned = zip(*[row.values() for _, row in group], strict=True)
     for key, values in zip(keys, turned, strict=True):
-        if key in (STEP, TIMESTAMP, RUNTIME) or key.startswith(INTERNAL):
+        if not is_metric(key):
             continue
         types = set(map(type, values))
         if types <= PLAIN:
@@ -160,14 +151,14 @@ def _add_group(
             except (pa.ArrowInvalid, OverflowError):
                 pass  # an integer that no double holds
             else:
-                parsed.columns.append((dumps([key]), Column(steps, array, None)))
+                columns.append(Column(dumps([key]), steps, array))
                 continue
         elif may_be_inexact and any(map(has_huge_float, values)):
             raise _DigitsLost
-        _add_slowly(parsed, key, [step for step, _ in group], values)
+        _add_slowly(columns, key, [step for step, _ in group], values)
 
 
-def _add_slowly(parsed: ParsedSteps, key: str, steps: list[int], values: Sequence[Any]) -> None:
+def _add_slowly(columns: list[Column], key: str, steps: list[int], values: Sequence[Any]) -> None:
     """Add a column value by value, nested ones as columns of their own."""
     leaves: dict[tuple[str, ...], list[tuple[int, Any]]] = {}
     for step, value in zip(steps, values, strict=True):
@@ -181,11 +172,12 @@ def _add_slowly(parsed: ParsedSteps, key: str, steps: list[int], values: Sequenc
         leftovers = [
             as_leftover(value, number) for (_, value), number in zip(pairs, numbers, strict=True)
         ]
-        column = Column(
-            pa.array([step for step, _ in pairs], pa.int64()),
-            pa.array(numbers, pa.float64()),
-            pa.array(leftovers, pa.string())
-            if any(text is not None for text in leftovers)
-            else None,
+        has_leftovers = any(text is not None for text in leftovers)
+        columns.append(
+            Column(
+                dumps(list(path)),
+                pa.array([step for step, _ in pairs], pa.int64()),
+                pa.array(numbers, pa.float64()),
+                pa.array(leftovers, pa.string()) if has_leftovers else None,
+            )
         )
-        parsed.columns.append((dumps(list(path)), column))

@@ -1,0 +1,1 @@
+"""History as upstream sends it, turned into columns."""
