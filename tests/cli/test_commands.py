@@ -88,10 +88,20 @@ def test_sql_is_printed_in_every_format(ask, project, tmp_path):
     assert file.stat().st_size > 0
 
 
-def test_sql_that_cannot_run_says_why_and_exits_with_1(ask, project):
-    code, _, err = ask("sql", "FROM nothing")
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+@pytest.mark.parametrize(
+    ("query", "why"), [("FROM nothing", "nothing"), ("SELECT name::INT FROM runs", "INT32")]
+)
+def test_sql_that_cannot_run_says_why_and_exits_with_1(ask, project, query, why, form):
+    code, _, err = ask("sql", query, "--format", form)
     assert code == 1
-    assert "nothing" in err
+    assert "the query cannot be run" in err
+    assert why in err
+
+
+def test_a_name_in_a_query_is_never_a_variable_of_the_program(ask, project):
+    assert ask("sql", "FROM parameters")[0] == 1
+    assert ask("sql", "FROM answer")[0] == 1
 
 
 @pytest.mark.parametrize(

@@ -7,102 +7,101 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
-import pyarrow as pa
-import pyarrow.csv as arrow_csv
-import pyarrow.parquet as arrow_parquet
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from wandb_mirror.cli.terminal import readable
+from wandb_mirror.cli.text import readable
 from wandb_mirror.errors import BadSettings
 from wandb_mirror.jsontext import dumps
+
+if TYPE_CHECKING:
+    from wandb_mirror.query.answer import Answer
 
 FORMATS = ("table", "json", "csv", "parquet", "markdown")
 WIDEST_TABLE = 20
 """Columns a table shows at most on a terminal; the other formats show all."""
 
 
-def write_result(reader: pa.RecordBatchReader, *, name: str, output: str | None) -> None:
-    """Write the rows of ``reader`` to ``output`` (default stdout) in the format called ``name``."""
+def write_answer(answer: Answer, *, name: str, output: str | None) -> None:
+    """Write an answer's rows to ``output`` (default stdout) in the format called ``name``."""
     if name == "parquet":
         if output is None and sys.stdout.isatty():
             raise BadSettings("Parquet is not for reading: name a file with -o FILE")
-        with (
-            _open_binary(output) as sink,
-            arrow_parquet.ParquetWriter(sink, reader.schema) as writer,
-        ):
-            for batch in reader:
-                writer.write_batch(batch)
+        _write_parquet(answer, output)
     elif name == "csv":
-        with _open_binary(output) as sink, arrow_csv.CSVWriter(sink, reader.schema) as writer:
-            for batch in reader:
-                writer.write_batch(batch)
+        _write_csv(answer, output)
     else:
         with _open_text(output) as sink:
-            WRITERS[name](reader, sink)
+            WRITERS[name](answer, sink)
 
 
-def _write_json(reader: pa.RecordBatchReader, sink: IO[str]) -> None:
+def _write_parquet(answer: Answer, output: str | None) -> None:
+    import pyarrow.parquet  # noqa: PLC0415  (slow to import, and only files need it)
+
+    reader = answer.arrow()
+    with (
+        _open_binary(output) as sink,
+        pyarrow.parquet.ParquetWriter(sink, reader.schema) as writer,
+    ):
+        for batch in reader:
+            writer.write_batch(batch)
+
+
+def _write_csv(answer: Answer, output: str | None) -> None:
+    import pyarrow.csv  # noqa: PLC0415  (slow to import, and only files need it)
+
+    reader = answer.arrow()
+    with _open_binary(output) as sink, pyarrow.csv.CSVWriter(sink, reader.schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+
+
+def _write_json(answer: Answer, sink: IO[str]) -> None:
     """Write one array of objects; non-finite numbers are strings, times are ISO 8601 with Z."""
     sink.write("[")
     separator = "\n"
-    for row in _rows(reader):
-        sink.write(separator + dumps({name: _plain(value) for name, value in row.items()}))
+    for row in answer.rows():
+        sink.write(separator + dumps(dict(zip(answer.names, map(_plain, row), strict=True))))
         separator = ",\n"
     sink.write("\n]\n")
 
 
-def _write_table(reader: pa.RecordBatchReader, sink: IO[str]) -> None:
+def _write_table(answer: Answer, sink: IO[str]) -> None:
     """Draw a table as wide as the terminal, or as wide as it needs where there is none."""
+    from rich import box  # noqa: PLC0415  (slow to import, and JSON does not need it)
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     is_terminal = sink.isatty()
     console = Console(file=sink, width=None if is_terminal else 10_000, soft_wrap=not is_terminal)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    names = list(reader.schema.names)
-    shown = names[:WIDEST_TABLE] if is_terminal else names
-    for field in list(reader.schema)[: len(shown)]:
-        is_number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        table.add_column(field.name, justify="right" if is_number else "left", overflow="fold")
-    count = 0
-    for batch in reader:
-        for row in zip(
-            *(column.to_pylist() for column in batch.columns[: len(shown)]), strict=True
-        ):
-            table.add_row(*(_cell(value) for value in row))
-            count += 1
+    count = len(answer.names)
+    shown = min(count, WIDEST_TABLE) if is_terminal else count
+    for name, is_number in zip(answer.names[:shown], answer.are_numbers, strict=False):
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    rows = 0
+    for row in answer.rows():
+        table.add_row(*map(_cell, row[:shown]))
+        rows += 1
     console.print(table)
-    left_out = len(names) - len(shown)
-    more = f" ({left_out} more columns: --format json)" if left_out else ""
-    click.echo(f"{count} row{'' if count == 1 else 's'}{more}", err=True)
+    more = f" ({count - shown} more columns: --format json)" if count > shown else ""
+    click.echo(f"{rows} row{'' if rows == 1 else 's'}{more}", err=True)
 
 
-def _write_markdown(reader: pa.RecordBatchReader, sink: IO[str]) -> None:
+def _write_markdown(answer: Answer, sink: IO[str]) -> None:
     """Write a Markdown table."""
-    names = list(reader.schema.names)
-    sink.write("| " + " | ".join(map(_escape, names)) + " |\n")
-    sink.write("|" + " --- |" * len(names) + "\n")
-    for row in _rows(reader):
-        cells = (_escape(_text(value)) for value in row.values())
-        sink.write("| " + " | ".join(cells) + " |\n")
+    sink.write("| " + " | ".join(map(_escape, answer.names)) + " |\n")
+    sink.write("|" + " --- |" * len(answer.names) + "\n")
+    for row in answer.rows():
+        sink.write("| " + " | ".join(_escape(_text(value)) for value in row) + " |\n")
 
 
-WRITERS: dict[str, Callable[[pa.RecordBatchReader, IO[str]], None]] = {
+WRITERS: dict[str, Callable[[Answer, IO[str]], None]] = {
     "json": _write_json,
     "table": _write_table,
     "markdown": _write_markdown,
 }
-
-
-def _rows(reader: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
-    """Yield rows as dicts; the columns' names are told apart by DuckDB already."""
-    names = list(reader.schema.names)
-    for batch in reader:
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield dict(zip(names, row, strict=True))
 
 
 def _plain(value: Any) -> Any:
@@ -131,6 +130,8 @@ def _text(value: Any) -> str:
 
 def _cell(value: Any) -> Any:
     """Return a table's cell: never markup, never an escape sequence."""
+    from rich.text import Text  # noqa: PLC0415
+
     return Text(readable(_text(value)))
 
 

@@ -94,7 +94,7 @@ def serve(size: Size, *, port: int, latency_ms: float) -> None:
 
 def demonstrate(wish: Wish, folder: Path, size: Size) -> None:
     """Mirror a generated server and ask it three things."""
-    from wandb_mirror.cli.formats import write_result  # noqa: PLC0415
+    from wandb_mirror.cli.formats import write_answer  # noqa: PLC0415
     from wandb_mirror.cli.terminal import make_progress, say_report  # noqa: PLC0415
 
     world = make_world(size)
@@ -118,7 +118,7 @@ def demonstrate(wish: Wish, folder: Path, size: Size) -> None:
         for question in QUESTIONS:
             sql = question.sql.format(project=f"{entity}/{project}", name=project)
             click.echo(f"\n{click.style(question.title, bold=True)}\n\n{sql}\n")
-            write_result(published.stream(sql), name="table", output=None)
+            write_answer(published.ask(sql), name="table", output=None)
     path = mirror.published_path.resolve()
     click.echo(
         f"\nThe DuckDB file is {path}\n"

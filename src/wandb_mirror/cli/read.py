@@ -10,7 +10,7 @@ import click
 from wandb_mirror.cli.context import Wish, pass_wish
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from wandb_mirror.query.answer import Answer
 
 FORMATS = ("table", "json", "csv", "parquet", "markdown")
 format_option = click.option(
@@ -22,11 +22,11 @@ output_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 
 
-def write(reader: pa.RecordBatchReader, name: str, output: str | None = None) -> None:
+def write(answer: Answer, name: str, output: str | None = None) -> None:
     """Write rows to stdout or a file."""
-    from wandb_mirror.cli.formats import write_result  # noqa: PLC0415
+    from wandb_mirror.cli.formats import write_answer  # noqa: PLC0415
 
-    write_result(reader, name=name, output=output)
+    write_answer(answer, name=name, output=output)
 
 
 @click.command("sql")
@@ -43,7 +43,7 @@ def sql_command(wish: Wish, query: str, name: str, output: str | None, *, as_jso
     """
     mirror = wish.open_reader()
     with mirror.read() as published:
-        write(published.stream(query), "json" if as_json else name, output)
+        write(published.ask(query), "json" if as_json else name, output)
 
 
 @click.command("projects")
@@ -53,7 +53,7 @@ def sql_command(wish: Wish, query: str, name: str, output: str | None, *, as_jso
 def projects_command(wish: Wish, name: str, *, as_json: bool) -> None:
     """List the projects that are mirrored."""
     with wish.open_reader().read() as published:
-        reader = published.stream(
+        answer = published.ask(
             "SELECT p.entity, p.project, count(r.run_id) AS runs, "
             "coalesce(sum(r.history_rows), 0)::BIGINT AS history_rows, "
             "max(r.heartbeat_at) AS last_active, "
@@ -61,7 +61,7 @@ def projects_command(wish: Wish, name: str, *, as_json: bool) -> None:
             "ON r.entity = p.entity AND r.project = p.project AND r.deleted_at IS NULL "
             "GROUP BY ALL ORDER BY ALL"
         )
-        write(reader, "json" if as_json else name)
+        write(answer, "json" if as_json else name)
 
 
 @click.command("runs")
@@ -114,7 +114,7 @@ def runs_command(  # noqa: PLR0913, PLR0917  (a flag a parameter)
         if explain:
             click.echo(question.explain())
             return
-        write(question.stream(), "json" if as_json else name, output)
+        write(question.ask(), "json" if as_json else name, output)
 
 
 def read_filter(text: str | None) -> dict[str, Any] | None:
@@ -158,6 +158,8 @@ def history_command(
     Every row is printed unless --samples asks for fewer. Values that are no numbers are shown as
     text; 'metrics' in SQL has each value exactly.
     """
+    from wandb_mirror.query.answer import answer_of_table  # noqa: PLC0415
+
     mirror = wish.open_reader()
     with mirror.read() as published:
         table = mirror.load_history(
@@ -166,7 +168,7 @@ def history_command(
             keys=[part.strip() for part in keys.split(",")] if keys else None,
             samples=samples,
         )
-        write(table.to_reader(), "json" if as_json else name, output)
+        write(answer_of_table(table), "json" if as_json else name, output)
 
 
 @click.command("show")

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from wandb_mirror.cli.text import readable
 from wandb_mirror.jsontext import dumps
 from wandb_mirror.progress import Progress, Silence
 
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
     from wandb_mirror.mirror.verify import Verdict
 
 SECONDS_BETWEEN_LINES = 5.0
-CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
-
-
-def readable(text: str) -> str:
-    """Return text without escape sequences: upstream's text must not steer a terminal."""
-    return text.translate(CONTROL)
 
 
 def make_progress(*, is_quiet: bool) -> Progress:

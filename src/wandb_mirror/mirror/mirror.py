@@ -13,12 +13,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wandb_mirror.errors import BadSettings, NotMirrored
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.mirror.connect import BASE_URL, Connection, check_server, connect
-from wandb_mirror.mirror.doctor import Finding, Premises, examine
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.mirror.paths import parse_project
@@ -27,7 +26,6 @@ from wandb_mirror.mirror.report import SyncReport
 from wandb_mirror.mirror.status import read_status
 from wandb_mirror.mirror.sync import Sync
 from wandb_mirror.mirror.targets import choose_targets, find_projects
-from wandb_mirror.mirror.verify import Verdict, Verifier
 from wandb_mirror.progress import Progress, Silence
 from wandb_mirror.pull.plan import plan_kinds
 from wandb_mirror.pull.reach import Reach
@@ -35,6 +33,10 @@ from wandb_mirror.settings import DEFAULT_BASE_URL
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.credentials import app_url
 from wandb_mirror.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from wandb_mirror.mirror.doctor import Finding
+    from wandb_mirror.mirror.verify import Verdict
 
 STORE_NAME = "store.sqlite"
 WAREHOUSE_NAME = "warehouse.duckdb"
@@ -94,6 +96,8 @@ class Mirror(Reader):
 
     def examine(self) -> list[Finding]:
         """Look at everything that a sync depends on."""
+        from wandb_mirror.mirror.doctor import Premises, examine  # noqa: PLC0415  (a sync has none)
+
         return list(
             examine(
                 Premises(
@@ -200,6 +204,8 @@ class Mirror(Reader):
 
         Without projects, all that are mirrored. Raises ``NotMirrored`` and what ``sync`` raises.
         """
+        from wandb_mirror.mirror.verify import Verifier  # noqa: PLC0415  (a sync needs none of it)
+
         self.require()
         with (
             closing(self.connect()) as connection,

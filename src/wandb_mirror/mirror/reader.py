@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Unpack
 
 from wandb_mirror.mirror.objects import load_project, load_run
 from wandb_mirror.mirror.paths import parse_project, parse_run
@@ -18,6 +16,9 @@ from wandb_mirror.query.history import load_history
 from wandb_mirror.query.published import Published
 from wandb_mirror.query.runs import RunsOptions, RunsQuestion, ask_runs
 from wandb_mirror.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PUBLISHED_NAME = "wandb.duckdb"
 SETTINGS_NAME = "config.toml"

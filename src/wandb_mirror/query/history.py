@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.query.published import Published
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 OWN_COLUMNS = ("_step", "_timestamp", "_runtime")
 

@@ -6,18 +6,28 @@ within a process would go on showing the generation that its first connection sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
-import pyarrow as pa
 
 from wandb_mirror.errors import BadQuery, CorruptFile, NotMirrored
+from wandb_mirror.query.answer import ROWS_TOGETHER, Answer, answer_of_result, said_plainly
 
-ROWS_TOGETHER = 10_000
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+SESSION = "USE mirror; SET TimeZone = 'UTC'"
+OPTIONS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,  # a name in a query is a table, never one of our variables
+}
 
 
 @dataclass(slots=True)
@@ -27,6 +37,7 @@ class Published:
     path: Path
     _connection: duckdb.DuckDBPyConnection = field(init=False, repr=False)
     _identity: tuple[int, int] = field(init=False, repr=False)
+    _kept: dict[object, Any] = field(init=False, repr=False)
 
     @classmethod
     def open(cls, path: Path) -> Published:
@@ -43,13 +54,9 @@ class Published:
             )
         self._identity = self._identify()
         file = str(self.path).replace("'", "''")
-        connection = duckdb.connect(
-            config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-        )
+        connection = duckdb.connect(config=OPTIONS)
         try:
-            connection.execute(
-                f"ATTACH '{file}' AS mirror (READ_ONLY); USE mirror; SET TimeZone = 'UTC'"
-            )
+            connection.execute(f"ATTACH '{file}' AS mirror (READ_ONLY); {SESSION}")
         except duckdb.Error as error:
             connection.close()
             raise CorruptFile(
@@ -57,6 +64,7 @@ class Published:
                 "'wandb-mirror publish' makes it anew"
             ) from error
         self._connection = connection
+        self._kept = {}
 
     def _identify(self) -> tuple[int, int]:
         found = self.path.stat()
@@ -91,12 +99,27 @@ class Published:
         """Return the rows of a query of ours."""
         return self._connection.execute(sql, list(parameters) or None).fetchall()
 
-    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> pa.RecordBatchReader:
-        """Return the result of anybody's query as Arrow batches; raises ``BadQuery``."""
-        try:
-            result = self._connection.sql(sql, params=list(parameters) or None)
-        except duckdb.Error as error:
-            raise BadQuery(f"the query cannot be run: {error}") from error
-        if result is None:
+    def keep(self, name: object, make: Callable[[], T]) -> T:
+        """Return what was made once under a name: a generation does not change."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        found: T = self._kept[name]
+        return found
+
+    def ask(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+        """Return the answer to anybody's query; raises ``BadQuery``."""
+        with said_plainly():
+            result = self._connection.cursor().execute(SESSION)
+            result.execute(sql, list(parameters) or None)
+        return answer_of_result(result, partial(self._relation, sql, parameters))
+
+    def _relation(self, sql: str, parameters: Sequence[Any]) -> duckdb.DuckDBPyRelation:
+        relation = self._connection.sql(sql, params=list(parameters) or None)
+        if relation is None:
             raise BadQuery("the query has no result; only what reads can be run here")
-        return result.to_arrow_reader(ROWS_TOGETHER)
+        return relation
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> pa.RecordBatchReader:
+        """Return the answer to anybody's query as Arrow batches; raises ``BadQuery``."""
+        with said_plainly():
+            return self._relation(sql, parameters).to_arrow_reader(ROWS_TOGETHER)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, TypedDict, Unpack
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from wandb_mirror.errors import BadSettings, NotMirrored
 from wandb_mirror.jsontext import loads
@@ -16,6 +14,11 @@ from wandb_mirror.query.fields import Source
 from wandb_mirror.query.filters import parse_filter
 from wandb_mirror.query.order import compile_order
 from wandb_mirror.query.published import Published
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from wandb_mirror.query.answer import Answer
 
 SHOWN = ("run_id", "name", "state", "username", "run_group", "tags", "created_at", "duration_s")
 """The columns of a list of runs where none are named."""
@@ -61,6 +64,10 @@ class RunsQuestion:
         )
         return f"{self.sql};{values}"
 
+    def ask(self) -> Answer:
+        """Return the answer."""
+        return self.published.ask(self.sql, self.parameters)
+
     def stream(self) -> pa.RecordBatchReader:
         """Return the answer as Arrow batches."""
         return self.published.stream(self.sql, self.parameters)
@@ -80,13 +87,17 @@ def ask_runs(
     that is not here, ``BadSettings`` for a column that there is not.
     """
     tree = parse_filter(options.get("filters"))
-    project_no, schema = _find_project(published, entity, project)
+    project_no, schema = published.keep(
+        ("project", entity, project), lambda: _find_project(published, entity, project)
+    )
     if schema is None:
         raise NotMirrored(
             f"project {entity}/{project} is mirrored, but its runs are not yet; "
             f"fetch them with 'wandb-mirror sync {entity}/{project}'"
         )
-    catalog = load_catalog(published, project_no, schema)
+    catalog = published.keep(
+        ("catalog", project_no), lambda: load_catalog(published, project_no, schema)
+    )
     compiler = Compiler(catalog)
     condition = compiler.condition(tree)
     if not options.get("include_deleted", False):
@@ -159,13 +170,17 @@ def _choose_columns(
     """Return the columns to show; raises ``BadSettings`` for one that there is not."""
     if wanted is None:
         return SHOWN
-    known = [
-        name
-        for (name,) in published.rows(
-            "SELECT column_name FROM _data.columns WHERE schema_name = ? AND table_name = 'runs'",
-            [schema],
-        )
-    ]
+    known = published.keep(
+        ("columns of runs", schema),
+        lambda: [
+            name
+            for (name,) in published.rows(
+                "SELECT column_name FROM _data.columns "
+                "WHERE schema_name = ? AND table_name = 'runs'",
+                [schema],
+            )
+        ],
+    )
     folded = {name.lower(): name for name in known}
     chosen = []
     for name in wanted:

@@ -30,15 +30,13 @@ class History:
 
     def load_cursors(self, project_id: str, run_ids: Sequence[str]) -> dict[str, HistoryCursor]:
         """Return how far the histories of some runs have been read."""
-        wanted = pa.table({"run_id": pa.array(list(run_ids), pa.string())})
-        with self._database.given(wanted) as incoming:
-            rows = self._database.rows(
-                "SELECT n.run_id, c.next_step, c.line_count, c.status, c.has_ended "
-                "FROM _data.project_numbers p JOIN _data.run_numbers n USING (project_no) "
-                f"JOIN {incoming} i ON i.run_id = n.run_id "
-                "JOIN _data.cursors c ON c.run_no = n.run_no WHERE p.project_id = ?",
-                [project_id],
-            )
+        rows = self._database.rows(
+            "SELECT n.run_id, c.next_step, c.line_count, c.status, c.has_ended "
+            "FROM _data.project_numbers p JOIN _data.run_numbers n USING (project_no) "
+            "JOIN (SELECT unnest($1::VARCHAR[]) AS run_id) i ON i.run_id = n.run_id "
+            "JOIN _data.cursors c ON c.run_no = n.run_no WHERE p.project_id = $2",
+            [list(run_ids), project_id],
+        )
         return {run_id: HistoryCursor(*cursor) for run_id, *cursor in rows}
 
     def save(self, pages: Sequence[StepsPage]) -> int:
