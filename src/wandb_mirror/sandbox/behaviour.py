@@ -16,6 +16,26 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportShape:
+    """How the files of exported histories are written; the defaults are what W&B does."""
+
+    step: Literal["double", "bigint"] = "double"
+    """The type of ``_step``."""
+    integers: Literal["double", "exact"] = "double"
+    """Whether whole numbers lose what no DOUBLE holds, or are BIGINT while they fit."""
+    alternates: bool = False
+    """Whether every second file has BIGINT where the others have DOUBLE."""
+    mixed: Literal["union", "json"] = "union"
+    """A column of several types: a struct with a field a type, or BINARY that holds JSON."""
+    strings: Literal["plain", "dictionary"] = "plain"
+    """The Arrow type of strings that the file's schema notes."""
+    rows_per_file: int | None = None
+    """None for one file a run."""
+    overlap: int = 0
+    """So many rows of a file are in the next one too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Behaviour:
     """Options of a server; the defaults are those of W&B's own."""
 
@@ -45,6 +65,19 @@ class Behaviour:
     drops_nan_rows: bool = False
     """Whether rows with NaN are left out while ``historyLineCount`` counts them."""
     ignores_filters: bool = False
+    exports: Literal["off", "null", "ready", "lagging"] = "off"
+    """Whether histories are exported to files: not yet (no URLs, nothing live), answered with null,
+    all that ended runs logged and all but the newest of the others, or all but the newest."""
+    export_lag: float = 0.25
+    """The share of the rows that is the newest; at least one row."""
+    export_shape: ExportShape = field(default_factory=ExportShape)
+    export_order: Literal["stable", "shuffled"] = "stable"
+    """Whether the URLs of a run come in another order each time."""
+    url_uses: int | None = None
+    """After so many requests a URL is expired; asking again gives another."""
+    url_seconds: float | None = None
+    """After so many seconds a URL is expired."""
+    url_expired_status: int = 403
     compresses: bool = False
     """Whether replies are packed for clients that accept gzip."""
     cache_bytes: int = 64_000_000

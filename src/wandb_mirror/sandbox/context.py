@@ -30,6 +30,10 @@ class Context:
     tricks: PageTricks
     selections: Selections
     request_number: int
+    store_url: str = ""
+    """Where files are served: another origin, as W&B's client adds its key to its server's own."""
+    is_passing: bool = False
+    """Whether the reply holds something that is new each time it is asked for."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from wandb_mirror.sandbox.behaviour import Behaviour
 from wandb_mirror.sandbox.curves import CurveHistory, LineCache, name_metrics
+from wandb_mirror.sandbox.exports import count_exported, plan_parts
 from wandb_mirror.sandbox.objects import Project, User, wrap_config
 from wandb_mirror.sandbox.oddities import add_oddities
 from wandb_mirror.sandbox.world import World
@@ -69,13 +71,20 @@ def generate_world(options: WorldOptions | None = None, **changes: Any) -> World
     return world
 
 
-def warm_up(world: World) -> int:
-    """Render every history now and return their bytes, so that no reader waits for it.
+def warm_up(world: World, behaviour: Behaviour | None = None) -> int:
+    """Render every history now and return the bytes, so that no reader waits for it.
 
-    What exceeds ``cache_bytes`` is rendered again when it is read.
+    What ``behaviour`` exports is written to its files, the rest to lines; lines that exceed
+    ``cache_bytes`` are rendered again when they are read.
     """
-    runs = (run for project in world.projects for run in project.runs.values())
-    return sum(len(line) for run in runs for line in run.history.lines())
+    behaviour = behaviour or Behaviour()
+    total = 0
+    for run in (run for project in world.projects for run in project.runs.values()):
+        total += sum(world.exports.write(part).size for part in plan_parts(run, behaviour))
+        live = run.history.all_steps[count_exported(run, behaviour) :]
+        if live:
+            total += sum(map(len, run.history.lines(live[0])))
+    return total
 
 
 def _latest(project: Project) -> datetime:

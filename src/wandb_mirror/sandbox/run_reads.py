@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from wandb_mirror.sandbox.exports import find_live_rows
 from wandb_mirror.sandbox.history import sample
 from wandb_mirror.sandbox.objects import Run
 from wandb_mirror.sandbox.problems import QueryProblem
@@ -109,6 +110,18 @@ def _tail(lines: Sequence[str]) -> str:
     return json.dumps(list(lines[-1:]))
 
 
+def _live_data(asked: tuple[Run, Sequence[str]], ask: Ask) -> Sequence[Any]:
+    run, keys = asked
+    return find_live_rows(run, ask.context.behaviour, keys)
+
+
+def _parquet_urls(asked: tuple[Run, Sequence[str]], ask: Ask) -> list[str]:
+    context = ask.context
+    context.is_passing = True
+    urls: list[str] = context.world.exports.sign(asked[0], context.behaviour, context.store_url)
+    return urls
+
+
 RUN_READS: dict[str, dict[str, Resolve]] = {
     "Run": {
         "id": plain("storage_id"),
@@ -143,10 +156,12 @@ RUN_READS: dict[str, dict[str, Resolve]] = {
         "history": _history,
         "events": _events,
         "sampledHistory": _sampled_history,
-        "parquetHistory": constant("exports"),
+        "parquetHistory": lambda run, ask: (
+            None if ask.context.behaviour.exports == "null" else (run, ask.arguments["liveKeys"])
+        ),
         "project": plain("project"),
         "projectId": lambda run, _ask: str(run.project.number),
         "user": plain("user"),
     },
-    "ParquetHistory": {"liveData": constant(()), "parquetUrls": constant(())},
+    "ParquetHistory": {"liveData": _live_data, "parquetUrls": _parquet_urls},
 }

@@ -20,7 +20,9 @@ from starlette.routing import Route
 from wandb_mirror.sandbox.behaviour import Behaviour
 from wandb_mirror.sandbox.books import Books, Served
 from wandb_mirror.sandbox.broken import ABORT, ResetReply, TruncatedReply, spoil
+from wandb_mirror.sandbox.downloads import Downloads
 from wandb_mirror.sandbox.engine import Engine, Reply, read_payload
+from wandb_mirror.sandbox.exports import FOLDER
 from wandb_mirror.sandbox.faults import Fault, Faults, Seen
 from wandb_mirror.sandbox.limiter import Limiter
 from wandb_mirror.sandbox.world import World
@@ -29,19 +31,21 @@ LEAST_PACKED_BYTES = 1_000
 
 
 class Server:
-    """The HTTP side of one world; ``app`` is an ASGI application."""
+    """The HTTP side of one world; ``app`` is an ASGI application, ``store_url`` where files are."""
 
-    def __init__(self, world: World, behaviour: Behaviour) -> None:
+    def __init__(self, world: World, behaviour: Behaviour, store_url: str = "") -> None:
         self.world = world
         self.behaviour = behaviour
         self.faults = Faults(world.seed)
         world.edits_move_updated_at = behaviour.updated_at == "moves"
-        self._engine = Engine(world, behaviour)
+        self._engine = Engine(world, behaviour, store_url)
         self.books = Books()
         self._limiter = Limiter(behaviour.rate_limit)
+        downloads = Downloads(world, behaviour, self.faults, self.books)
         self.app = Starlette(
             routes=[
                 Route("/graphql", self._graphql, methods=["POST"]),
+                Route(FOLDER + "{name}", downloads.get, methods=["GET"]),
                 Route("/sandbox/stats", self._stats, methods=["GET"]),
                 Route("/sandbox/change", self._change, methods=["POST"]),
             ]

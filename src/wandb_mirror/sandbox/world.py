@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from wandb_mirror.sandbox.exports import ExportFiles
 from wandb_mirror.sandbox.history import LoggedHistory
 from wandb_mirror.sandbox.objects import Entity, Project, Run, User, wrap_config
 
@@ -45,6 +46,7 @@ class World:
         self.users: list[User] = []
         self.entities: dict[str, Entity] = {}
         self.projects: list[Project] = []
+        self.exports = ExportFiles(seed)
         self._run_count = 0
 
     @property
