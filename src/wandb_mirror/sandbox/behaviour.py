@@ -55,6 +55,8 @@ class Behaviour:
     max_reply_bytes: int | None = None
     """Larger replies become ``too_large_status``."""
     too_large_status: int = 502
+    max_log_page_bytes: int | None = None
+    """A page of console lines ends before it is larger, and then says that nothing follows."""
     rate_limit: RateLimit | None = None
     ties: Literal["stable", "shuffled"] = "stable"
     """Whether runs that are equal in the order asked for change places between requests."""

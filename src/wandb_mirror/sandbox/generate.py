@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from wandb_mirror.sandbox.behaviour import Behaviour
+from wandb_mirror.sandbox.console import make_lines
 from wandb_mirror.sandbox.curves import CurveHistory, LineCache, name_metrics
 from wandb_mirror.sandbox.exports import count_exported, plan_parts
 from wandb_mirror.sandbox.objects import Project, User, wrap_config
@@ -40,6 +41,10 @@ class WorldOptions:
     config_keys: int = 10
     seed: int = 0
     entity: str = TEAM
+    samples: int = 5
+    """Samples of the machine's metrics in each run that logged something."""
+    log_lines: int = 12
+    """Lines that half of the runs printed."""
     has_sparse_metrics: bool = False
     """Log metrics that begin with ``val/`` at every tenth step only."""
     has_oddities: bool = False
@@ -112,7 +117,7 @@ def _fill(world: World, project: Project, options: WorldOptions, cache: LineCach
         )
         ended_at = created_at + timedelta(seconds=int(history.steps * history.seconds_per_step))
         adjective, noun = source.choice(_ADJECTIVES), source.choice(_NOUNS)
-        world.create_run(
+        run = world.create_run(
             project,
             display_name=f"{adjective}-{noun}-{number + 1}",
             state=state,
@@ -120,8 +125,10 @@ def _fill(world: World, project: Project, options: WorldOptions, cache: LineCach
             heartbeat_at=ended_at,
             updated_at=ended_at,
             group=f"group-{number // 8:03d}" if _chance(source, 0.7) else None,
-            **_make_details(source, world.users, history, options.config_keys),
+            **_make_details(source, world.users, history, options),
         )
+        if options.log_lines and number % 2 == 0:
+            run.console = make_lines(run.run_id, state, created_at, options.log_lines)
 
 
 def _chance(source: Random, probability: float) -> bool:
@@ -129,13 +136,13 @@ def _chance(source: Random, probability: float) -> bool:
 
 
 def _make_details(
-    source: Random, users: Sequence[User], history: CurveHistory, config_keys: int
+    source: Random, users: Sequence[User], history: CurveHistory, options: WorldOptions
 ) -> dict[str, Any]:
     """Return what people and machines add to a run."""
     system = {"system.cpu": source.randrange(100), "system.memory": source.randrange(100)}
     return {
         "user": source.choice(users),
-        "config": _make_config(source, config_keys),
+        "config": _make_config(source, options.config_keys),
         "summary": _make_summary(history),
         "system_metrics": json.dumps(system),
         "tags": sorted(source.sample(_TAGS, source.randrange(4))),
@@ -144,7 +151,7 @@ def _make_details(
         "commit": f"{source.getrandbits(160):040x}",
         "host": f"node-{source.randrange(8)}",
         "history": history,
-        "events": _make_events(history, source),
+        "events": _make_events(history, source, options.samples),
     }
 
 
@@ -177,16 +184,23 @@ def _make_summary(history: CurveHistory) -> str:
     return json.dumps({**last, "_wandb": {"runtime": int(last["_runtime"])}})
 
 
-def _make_events(history: CurveHistory, source: Random) -> list[str]:
-    """Return a few samples of the machine's own metrics."""
-    step = max(1, history.steps // 5)
+def _make_events(history: CurveHistory, source: Random, count: int) -> list[str]:
+    """Return samples of the machine's own metrics, as ``wandb-core`` writes them."""
+    seconds = history.steps * history.seconds_per_step / max(1, count)
+    disk = source.randrange(20, 90)
     return [
         json.dumps(
             {
-                "_timestamp": history.started + number * history.seconds_per_step,
-                "_runtime": number * history.seconds_per_step,
+                "_wandb": True,
+                "_timestamp": history.started + number * seconds,
+                "_runtime": number * seconds,
                 "system.cpu": source.randrange(1000) / 10,
+                "system.memory_percent": source.randrange(1000) / 10,
+                "system.disk./.usagePercent": disk + number / 100,
+                "system.proc.memory.rssMB": 512.0 + number,
+                "system.gpu.0.gpu": source.randrange(101),
+                "system.gpu.0.temp": 40 + source.randrange(45),
             }
         )
-        for number in range(0, history.steps, step)
+        for number in range(count if history.steps else 0)
     ]

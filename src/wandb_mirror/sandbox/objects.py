@@ -120,6 +120,8 @@ class Run:
     sweep_name: str | None = None
     history: History = field(default_factory=LoggedHistory)
     events: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    """What it printed, as its client streamed it."""
     is_stopped: bool = False
     deleted_at: datetime | None = None
     _parsed: dict[str, Any] = field(default_factory=dict, repr=False)

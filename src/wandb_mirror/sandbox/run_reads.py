@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from wandb_mirror.sandbox.console import CONSOLE_READS, RUN_CONSOLE_READS
 from wandb_mirror.sandbox.exports import find_live_rows
 from wandb_mirror.sandbox.history import sample
 from wandb_mirror.sandbox.objects import Run
@@ -149,7 +150,6 @@ RUN_READS: dict[str, dict[str, Resolve]] = {
         "fileCount": constant(0),
         "historyLineCount": plain("history.line_count"),
         "eventsLineCount": lambda run, _ask: len(run.events),
-        "logLineCount": constant(0),
         "historyKeys": _history_keys,
         "historyTail": lambda run, _ask: _tail(run.history.lines(run.history.last_step)),
         "eventsTail": lambda run, _ask: _tail(run.events),
@@ -159,9 +159,11 @@ RUN_READS: dict[str, dict[str, Resolve]] = {
         "parquetHistory": lambda run, ask: (
             None if ask.context.behaviour.exports == "null" else (run, ask.arguments["liveKeys"])
         ),
+        **RUN_CONSOLE_READS,
         "project": plain("project"),
         "projectId": lambda run, _ask: str(run.project.number),
         "user": plain("user"),
     },
+    **CONSOLE_READS,
     "ParquetHistory": {"liveData": _live_data, "parquetUrls": _parquet_urls},
 }

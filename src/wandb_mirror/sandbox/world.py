@@ -22,7 +22,7 @@ EDITABLE = frozenset(
     {
         "display_name", "state", "heartbeat_at", "config", "summary", "system_metrics", "tags",
         "notes", "description", "group", "job_type", "commit", "host", "sweep_name", "user",
-        "events", "created_at",
+        "events", "console", "created_at",
     }
 )  # fmt: skip
 
