@@ -55,6 +55,8 @@ class Behaviour:
     max_reply_bytes: int | None = None
     """Larger replies become ``too_large_status``."""
     too_large_status: int = 502
+    max_window_bytes: int | None = None
+    """A reply with more bytes of history rows than this becomes ``too_large_status``."""
     max_log_page_bytes: int | None = None
     """A page of console lines ends before it is larger, and then says that nothing follows."""
     rate_limit: RateLimit | None = None

@@ -38,6 +38,12 @@ class WorldOptions:
     steps: int = 200
     """Rows in the history of each run; a running one has half."""
     metrics: int = 6
+    wide_runs: int = 0
+    """Runs of the first project, beyond ``runs``, with ``wide_metrics``."""
+    wide_metrics: int = 3_000
+    long_runs: int = 0
+    """Runs of the first project, beyond ``runs``, with ``long_steps``."""
+    long_steps: int = 200_000
     config_keys: int = 10
     seed: int = 0
     entity: str = TEAM
@@ -101,31 +107,58 @@ def _fill(world: World, project: Project, options: WorldOptions, cache: LineCach
     """Add the runs of one project."""
     source = Random(f"{options.seed} {project.number}")  # noqa: S311  (not for secrets)
     created_at = project.created_at
+    make = _Maker(world, project, options, cache, source)
     metrics = name_metrics(options.metrics)
     for number in range(options.runs):
         # A tenth of the runs begin in the same second as the run before: a sweep's agents.
         created_at += timedelta(seconds=0 if _chance(source, 0.1) else source.randrange(60, 3600))
         state = source.choice(_STATES)
+        steps = options.steps // 2 if state == "running" else options.steps
+        make.run(number, created_at, state, steps, metrics)
+    if project.number == 1:
+        wide = name_metrics(options.wide_metrics)
+        for number in range(options.runs, options.runs + options.wide_runs):
+            make.run(number, created_at, "finished", options.steps, wide)
+        end = options.runs + options.wide_runs
+        for number in range(end, end + options.long_runs):
+            make.run(number, created_at, "finished", options.long_steps, metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes the runs of one project."""
+
+    world: World
+    project: Project
+    options: WorldOptions
+    cache: LineCache
+    source: Random
+
+    def run(
+        self, number: int, created_at: datetime, state: str, steps: int, metrics: tuple[str, ...]
+    ) -> None:
+        """Add a run."""
+        options, source = self.options, self.source
         history = CurveHistory(
-            options.seed * 1_000_000_007 + project.number * 10_000_000 + number,
-            options.steps // 2 if state == "running" else options.steps,
+            options.seed * 1_000_000_007 + self.project.number * 10_000_000 + number,
+            steps,
             metrics,
             created_at.timestamp(),
             round(source.uniform(0.4, 3.0), 3),
-            cache,
+            self.cache,
             is_sparse=options.has_sparse_metrics,
         )
         ended_at = created_at + timedelta(seconds=int(history.steps * history.seconds_per_step))
         adjective, noun = source.choice(_ADJECTIVES), source.choice(_NOUNS)
-        run = world.create_run(
-            project,
+        run = self.world.create_run(
+            self.project,
             display_name=f"{adjective}-{noun}-{number + 1}",
             state=state,
             created_at=created_at,
             heartbeat_at=ended_at,
             updated_at=ended_at,
             group=f"group-{number // 8:03d}" if _chance(source, 0.7) else None,
-            **_make_details(source, world.users, history, options),
+            **_make_details(source, self.world.users, history, options),
         )
         if options.log_lines and number % 2 == 0:
             run.console = make_lines(run.run_id, state, created_at, options.log_lines)
