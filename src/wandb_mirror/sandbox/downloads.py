@@ -6,21 +6,17 @@ request that brings an ``Authorization`` header beside the signature.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-import time
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from wandb_mirror.sandbox.behaviour import Behaviour
-from wandb_mirror.sandbox.books import Books, Served
-from wandb_mirror.sandbox.broken import ABORT, ResetReply, TruncatedReply
+from wandb_mirror.sandbox.broken import TruncatedReply
+from wandb_mirror.sandbox.doors import Door, target_of
 from wandb_mirror.sandbox.exports import ExportFile
-from wandb_mirror.sandbox.faults import Fault, Faults, Seen
-from wandb_mirror.sandbox.world import World
+from wandb_mirror.sandbox.faults import Fault
 
 OPERATION = "export"
 """What the books call a request for a file."""
@@ -45,7 +41,6 @@ class FilePart(Response):
         self.headers["ETag"] = file.etag
         if not is_whole:
             self.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
-        self.sent_bytes = stop - start
         self._file, self._start, self._stop = file, start, stop
         self._is_corrupt = is_corrupt
 
@@ -69,61 +64,22 @@ MIRRORED = bytes(reversed(range(256)))
 """Every byte turned over: what a file holds that went bad."""
 
 
-class Downloads:
+class Downloads(Door):
     """The files of a world over HTTP."""
 
-    def __init__(self, world: World, behaviour: Behaviour, faults: Faults, books: Books) -> None:
-        self._world = world
-        self._behaviour = behaviour
-        self._faults = faults
-        self._books = books
-
     async def get(self, request: Request) -> Response:
-        """Answer a request for a file, and write it down."""
-        at, started = time.time(), time.perf_counter()
-        self._books.requests += 1
-        target = f"{request.url.path}?{request.url.query}"
-        seen = Seen(self._books.requests, OPERATION, target, {})
-        response = await self._answer(request, target, self._faults.choose(seen) or Fault())
-        sent = response.sent_bytes if isinstance(response, FilePart) else len(response.body)
-        self._books.enter(
-            Served(
-                seen.number,
-                OPERATION,
-                target,
-                {},
-                dict(request.headers),
-                0 if isinstance(response, ResetReply) else response.status_code,
-                0,
-                sent,
-                at,
-                time.perf_counter() - started,
-            )
-        )
-        return response
+        """Answer a request for a file."""
+        return await self.serve(request, OPERATION, self._open)
 
-    async def _answer(self, request: Request, target: str, fault: Fault) -> Response:
-        milliseconds = self._behaviour.latency_ms + fault.delay_ms
-        if milliseconds:
-            await asyncio.sleep(milliseconds / 1000)
-        if fault.is_reset:
-            return ResetReply(request.scope.get(ABORT))
-        if fault.status is not None:
-            return Response(
-                fault.body, fault.status, headers=fault.headers, media_type=fault.content_type
-            )
-        return self._open(request, target, fault)
-
-    def _open(self, request: Request, target: str, fault: Fault) -> Response:
+    def _open(self, request: Request, _body: bytes, fault: Fault) -> Response:
         """Return what a signed URL opens."""
         if "authorization" in request.headers:
             return Response(TWO_KEYS, 400, media_type="application/xml")
-        with self._world.lock:
-            name = self._world.exports.admit(target, self._behaviour)
-            if name is None:
-                status = self._behaviour.url_expired_status
+        with self.world.lock:
+            if not self.world.tickets.admit(target_of(request), uses=self.behaviour.url_uses):
+                status = self.behaviour.url_expired_status
                 return Response(EXPIRED, status, media_type="application/xml")
-            file = self._world.exports.load(name)
+            file = self.world.exports.load(request.path_params["name"])
         if fault.truncate_at is not None:
             return TruncatedReply(file.path.read_bytes(), fault.truncate_at)
         span = read_range(request.headers.get("range"), file.size)

@@ -7,30 +7,25 @@ the world; the same rows are the same bytes.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import shutil
 import tempfile
-import time
 import weakref
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pyarrow.parquet as pq
 
 from wandb_mirror.sandbox.behaviour import Behaviour, ExportShape
 from wandb_mirror.sandbox.export_columns import make_table
 from wandb_mirror.sandbox.objects import Run
+from wandb_mirror.sandbox.tickets import Tickets
 
 FOLDER = "/exports/"
 """Where the URLs point to; nothing there wants a key."""
-DEFAULT_SECONDS = 86_400.0
-"""How long a URL is good where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,50 +92,23 @@ def find_live_rows(run: Run, behaviour: Behaviour, keys: Sequence[str]) -> list[
 
 
 class ExportFiles:
-    """The files of one world, and the tickets to them."""
+    """The files of one world."""
 
-    def __init__(self, seed: int) -> None:
-        self._secret = f"exports {seed}".encode()
+    def __init__(self) -> None:
         self._folder: Path | None = None
         self._written: dict[str, ExportFile] = {}
         self._planned: dict[str, Part] = {}
-        self._uses: Counter[str] = Counter()
-        self._tickets = 0
 
-    def sign(self, run: Run, behaviour: Behaviour, store_url: str) -> list[str]:
-        """Return URLs of the files of a run; they are new ones each time, the files are not."""
+    def sign(self, run: Run, behaviour: Behaviour, tickets: Tickets) -> list[str]:
+        """Return signed paths of the files of a run; they are new each time, the files are not."""
         parts = plan_parts(run, behaviour)
         if behaviour.export_order == "shuffled":
-            Random(self._tickets).shuffle(parts)  # noqa: S311  (not for secrets)
-        seconds = DEFAULT_SECONDS if behaviour.url_seconds is None else behaviour.url_seconds
-        urls = []
-        for part in parts:
-            self._planned[part.name] = part
-            self._tickets += 1
-            claim = f"{part.name}?ticket={self._tickets}&expires={time.time() + seconds:.3f}"
-            urls.append(f"{store_url}{FOLDER}{claim}&signature={self._seal(claim)}")
-        return urls
-
-    def _seal(self, claim: str) -> str:
-        return hmac.new(self._secret, claim.encode(), "sha256").hexdigest()
-
-    def admit(self, url: str, behaviour: Behaviour) -> str | None:
-        """Return the name of the file that a signed URL opens once more, or None."""
-        parts = urlsplit(url)
-        name = parts.path.removeprefix(FOLDER)
-        claim, _, signature = f"{name}?{parts.query}".rpartition("&signature=")
-        if not hmac.compare_digest(signature, self._seal(claim)) or name not in self._planned:
-            return None
-        values = parse_qs(parts.query)
-        ticket = values["ticket"][0]
-        self._uses[ticket] += 1
-        is_worn = behaviour.url_uses is not None and self._uses[ticket] > behaviour.url_uses
-        if is_worn or time.time() > float(values["expires"][0]):
-            return None
-        return name
+            Random(tickets.count).shuffle(parts)  # noqa: S311  (not for secrets)
+        self._planned.update((part.name, part) for part in parts)
+        return [tickets.sign(FOLDER + part.name, behaviour.url_seconds) for part in parts]
 
     def load(self, name: str) -> ExportFile:
-        """Return a file that was planned, written if it was not yet."""
+        """Return a file that was planned, written if it was not yet; raises ``KeyError``."""
         return self._written.get(name) or self.write(self._planned[name])
 
     def write(self, part: Part) -> ExportFile:

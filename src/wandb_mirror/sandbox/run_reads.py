@@ -132,10 +132,11 @@ def _live_data(asked: tuple[Run, Sequence[str]], ask: Ask) -> Sequence[Any]:
 
 
 def _parquet_urls(asked: tuple[Run, Sequence[str]], ask: Ask) -> list[str]:
-    context = ask.context
+    context: Context = ask.context
     context.is_passing = True
-    urls: list[str] = context.world.exports.sign(asked[0], context.behaviour, context.store_url)
-    return urls
+    world = context.world
+    paths = world.exports.sign(asked[0], context.behaviour, world.tickets)
+    return [context.store_url + path for path in paths]
 
 
 RUN_READS: dict[str, dict[str, Resolve]] = {
