@@ -106,6 +106,30 @@ def test_a_run_in_several_files_that_overlap(export):
     assert types == ["double", "int64", "double"]
 
 
+def test_files_of_one_run_differ_in_columns_and_types(export):
+    fetch = export(
+        logged({"m": 1}, {"m": "a"}, {"n": 2}), export_shape=ExportShape(rows_per_file=1)
+    )
+    schemas = [read(url).schema for url in fetch()["parquetUrls"]]
+    assert [[str(field.type) for field in schema if field.name in "mn"] for schema in schemas] == [
+        ["double"],
+        ["string"],
+        ["double"],
+    ]
+    assert [schema.names[-1] for schema in schemas] == ["m", "m", "n"]
+
+
+def test_a_rewound_run_has_other_files(export):
+    fetch = export(logged({"m": 1}, {"m": 2}, {"m": 3}))
+    before = read(fetch()["parquetUrls"][0])
+    fetch.box.world.rewind(fetch.run, 0)
+    fetch.box.world.log(fetch.run, {"m": 4})
+    fetch.box.world.finish(fetch.run)
+    after = read(fetch()["parquetUrls"][0])
+    assert before["m"].to_pylist() == [1, 2, 3]
+    assert after["m"].to_pylist() == [1, 4]
+
+
 def test_files_stay_where_they_are_while_a_run_grows(export):
     fetch = export(logged({"m": 1}, {"m": 2}), export_shape=ExportShape(rows_per_file=1))
     before = [httpx.get(url).headers["etag"] for url in fetch()["parquetUrls"]]
@@ -361,3 +385,17 @@ def test_the_real_client_reads_every_shape_of_file(scan):
     row = scan(*odd("odd-values"), export_shape=shape)[0][0]
     assert (row["beyond_double"], row["word"]) == (2**53 + 1, "word")
     assert json.loads(b64decode(row["beyond_int64"])) == 2**63
+
+
+@pytest.mark.sdk
+@pytest.mark.enable_socket
+def test_the_real_client_reads_every_odd_run_from_files(sdk, sandbox):
+    import wandb
+
+    box = sandbox(generate_world(projects=0, has_oddities=True), exports="ready")
+    api = wandb.Api(overrides={"base_url": box.base_url}, api_key=box.api_key)
+    # W&B's client crashes on a run without a user, and reads two million steps page by page.
+    for run in box.world.projects[0].live_runs:
+        if run.user is not None and run.state != "running" and run.run_id != "sparse":
+            rows = api.run(run.path).scan_history(use_cache=False)
+            assert [row["_step"] for row in rows] == list(run.history.all_steps), run.run_id

@@ -70,8 +70,9 @@ class Behaviour:
     """Whether rows with NaN are left out while ``historyLineCount`` counts them."""
     ignores_filters: bool = False
     exports: Literal["off", "null", "ready", "lagging"] = "off"
-    """Whether histories are exported to files: not yet (no URLs, nothing live), answered with null,
-    all that ended runs logged and all but the newest of the others, or all but the newest."""
+    """Which histories are in files: none yet, as in the hours after a run (no URLs, nothing live);
+    none, and null says so; all of ended runs and all but the newest rows of running ones; or all
+    but the newest rows of every run."""
     export_lag: float = 0.25
     """The share of the rows that is the newest; at least one row."""
     export_shape: ExportShape = field(default_factory=ExportShape)
