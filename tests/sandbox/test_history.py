@@ -75,7 +75,7 @@ def test_the_index_of_metrics_counts_types(history):
     keys = history("type-changes")["historyKeys"]
     assert keys["lastStep"] == 5
     assert keys["keys"]["m"]["typeCounts"] == [
-        {"type": name, "count": 1} for name in ("boolean", "list", "nil", "number", "string")
+        {"type": name, "count": 1} for name in ("bool", "list", "nil", "number", "string")
     ]
     assert keys["keys"]["m.x"]["typeCounts"] == [{"type": "number", "count": 1}]
     assert history("no-history")["historyKeys"] is None

@@ -163,9 +163,9 @@ def _flatten(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
 
 
 def type_name(value: Any) -> str:
-    """Return W&B's word for the type of a logged value."""
+    """Return W&B's word for the type of a logged value, as ``wandb/weave`` reads them."""
     if isinstance(value, bool):
-        return "boolean"
+        return "bool"
     if isinstance(value, int | float):
         return "number"
     if isinstance(value, str):
