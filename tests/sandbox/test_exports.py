@@ -12,12 +12,15 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wandb_mirror.sandbox import Behaviour, ExportShape, Sandbox, World, faults, generate_world
 from wandb_mirror.sandbox import warm_up as render
 from wandb_mirror.sandbox.downloads import read_range
 from wandb_mirror.sandbox.export_columns import make_table
-from wandb_mirror.sandbox.history import gather
+from wandb_mirror.sandbox.exports import find_live_rows, plan_parts
+from wandb_mirror.sandbox.history import LoggedHistory, gather
 
 EXPORTS = """query E($run: String!, $keys: [String!]!) {
   project(entityName: "demo-team", name: "mnist-baselines") { run(name: $run) {
@@ -121,8 +124,9 @@ def test_files_of_one_run_differ_in_columns_and_types(export):
 
 def test_a_rewound_run_has_other_files(export):
     fetch = export(logged({"m": 1}, {"m": 2}, {"m": 3}))
-    before = read(fetch()["parquetUrls"][0])
+    url = fetch()["parquetUrls"][0]
     fetch.box.world.rewind(fetch.run, 0)
+    before = read(url)
     fetch.box.world.log(fetch.run, {"m": 4})
     fetch.box.world.finish(fetch.run)
     after = read(fetch()["parquetUrls"][0])
@@ -399,3 +403,44 @@ def test_the_real_client_reads_every_odd_run_from_files(sdk, sandbox):
         if run.user is not None and run.state != "running" and run.run_id != "sparse":
             rows = api.run(run.path).scan_history(use_cache=False)
             assert [row["_step"] for row in rows] == list(run.history.all_steps), run.run_id
+
+
+@pytest.mark.sdk
+@pytest.mark.enable_socket
+def test_the_real_client_downloads_the_files(sdk, sandbox, tmp_path):
+    import wandb
+
+    world = generate_world(projects=1, runs=1, steps=30)
+    run = world.projects[0].live_runs[0]
+    world.finish(run)
+    box = sandbox(world, exports="lagging", export_shape=ExportShape(rows_per_file=10))
+    api = wandb.Api(overrides={"base_url": box.base_url}, api_key=box.api_key)
+    found = api.run(run.path).download_history_exports(tmp_path, require_complete_history=False)
+    assert found.contains_live_data
+    steps = [pq.read_table(path)["_step"].to_pylist() for path in found.paths]
+    assert sorted(map(len, steps)) == [3, 10, 10]
+
+
+@given(
+    rows=st.integers(0, 40),
+    size=st.none() | st.integers(1, 15),
+    overlap=st.integers(0, 20),
+    lag=st.floats(0, 1),
+    exports=st.sampled_from(["off", "null", "ready", "lagging"]),
+    state=st.sampled_from(["running", "finished"]),
+)
+def test_every_row_is_in_a_file_or_live(rows, size, overlap, lag, exports, state):
+    world = World()
+    world.add_user("ada", name="Ada")
+    history = LoggedHistory((step * 3, json.dumps({"_step": step * 3})) for step in range(rows))
+    run = world.create_run(world.create_project("t", "p"), "r", state=state, history=history)
+    shape = ExportShape(rows_per_file=size, overlap=overlap)
+    behaviour = Behaviour(exports=exports, export_lag=lag, export_shape=shape)
+    parts = plan_parts(run, behaviour)
+    filed = {place for part in parts for place in range(part.start, part.stop)}
+    live = [row["_step"] for row in find_live_rows(run, behaviour, ["_step"])]
+    if exports in ("off", "null"):
+        assert (filed, live) == (set(), [])
+    else:
+        assert sorted([place * 3 for place in filed] + live) == list(history.all_steps)
+    assert len({part.name for part in parts}) == len(parts)

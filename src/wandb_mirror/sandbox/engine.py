@@ -90,9 +90,8 @@ class Engine:
             except QueryProblem as problem:
                 return _failure(problem.status, [{"message": str(problem)}])
             reply = text.encode()
-            if (
-                is_kept and is_whole and not context.is_passing
-            ):  # a mutation moves the version, and so is never kept
+            # A mutation moves the version, and so is never kept.
+            if is_kept and is_whole and not context.is_passing:
                 self._replies.put(key, reply, self.world.version)
             return Reply(200, reply)
 

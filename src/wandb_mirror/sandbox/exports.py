@@ -1,7 +1,7 @@
 """Histories exported to Parquet files: which rows are in which file, and under which URL.
 
-Files are written when somebody first asks for them, or by ``warm_up``, to a folder that goes with
-the world; the same rows are the same bytes.
+Files are written when somebody first asks for their URLs, or by ``warm_up``, to a folder that goes
+with the world; the same rows are the same bytes, and a URL goes on to show what it was made for.
 """
 
 from __future__ import annotations
@@ -97,19 +97,19 @@ class ExportFiles:
     def __init__(self) -> None:
         self._folder: Path | None = None
         self._written: dict[str, ExportFile] = {}
-        self._planned: dict[str, Part] = {}
 
     def sign(self, run: Run, behaviour: Behaviour, tickets: Tickets) -> list[str]:
         """Return signed paths of the files of a run; they are new each time, the files are not."""
         parts = plan_parts(run, behaviour)
         if behaviour.export_order == "shuffled":
             Random(tickets.count).shuffle(parts)  # noqa: S311  (not for secrets)
-        self._planned.update((part.name, part) for part in parts)
+        for part in parts:
+            self.write(part)
         return [tickets.sign(FOLDER + part.name, behaviour.url_seconds) for part in parts]
 
     def load(self, name: str) -> ExportFile:
-        """Return a file that was planned, written if it was not yet; raises ``KeyError``."""
-        return self._written.get(name) or self.write(self._planned[name])
+        """Return a file that was signed; raises ``KeyError``."""
+        return self._written[name]
 
     def write(self, part: Part) -> ExportFile:
         """Write a file, unless it is there."""

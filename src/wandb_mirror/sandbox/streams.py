@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from wandb_mirror.sandbox.history import LoggedHistory
@@ -66,18 +67,19 @@ def _take_history(run: Run, offset: int, lines: Sequence[str]) -> None:
     The client goes on counting from the lines it found, so that these are taken off its offsets
     until it ends.
     """
+    steps = [int(json.loads(line)["_step"]) for line in lines]
+    for earlier, later in pairwise(steps):
+        if later <= earlier:
+            raise StreamProblem(f"step {later} comes after step {earlier}")
     history = LoggedHistory.copy_of(run.history)
     offset -= run.forgotten_lines
     _before(history.all_steps, offset, HISTORY)
     if offset < history.line_count:
         history.rewind(history.all_steps[offset] - 1)
-    for place, line in enumerate(lines):
-        step = int(json.loads(line)["_step"])
-        if history.last_step is not None and step <= history.last_step:
-            if place:
-                raise StreamProblem(f"step {step} comes after step {history.last_step}")
-            run.forgotten_lines += history.line_count
-            history.rewind(-1)
+    if steps and history.last_step is not None and steps[0] <= history.last_step:
+        run.forgotten_lines += history.line_count
+        history.rewind(-1)
+    for step, line in zip(steps, lines, strict=True):
         history.append(step, line)
     run.history = history
 

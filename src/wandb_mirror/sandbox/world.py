@@ -232,8 +232,10 @@ class World:
         """Hold the lock, move the clock and the version; gives the time of the change."""
         with self.lock:
             self.now += self.tick
-            yield self.now
-            self.version += 1
+            try:
+                yield self.now
+            finally:  # a change that fails may have begun
+                self.version += 1
 
 
 def _run_id(seed: int, number: int) -> str:
