@@ -75,7 +75,7 @@ def test_the_index_of_metrics_counts_types(history):
     keys = history("type-changes")["historyKeys"]
     assert keys["lastStep"] == 5
     assert keys["keys"]["m"]["typeCounts"] == [
-        {"type": name, "count": 1} for name in ("boolean", "list", "nil", "number", "string")
+        {"type": name, "count": 1} for name in ("bool", "list", "nil", "number", "string")
     ]
     assert keys["keys"]["m.x"]["typeCounts"] == [{"type": "number", "count": 1}]
     assert history("no-history")["historyKeys"] is None
@@ -127,7 +127,7 @@ def test_rendered_curves_are_forgotten_when_they_are_too_many():
     first = list(runs[0].history.lines())
     assert warm_up(world) == sum(len(line) for run in runs for line in run.history.lines())
     cache = runs[0].history.cache
-    assert [cache.get(run.history.number) is not None for run in runs] == [False] * 4 + [True]
+    assert [cache.get((run.history.number, 0)) is not None for run in runs] == [False] * 4 + [True]
     assert runs[0].history.lines() == first
 
 

@@ -16,6 +16,26 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportShape:
+    """How the files of exported histories are written; the defaults are what W&B does."""
+
+    step: Literal["double", "bigint"] = "double"
+    """The type of ``_step``."""
+    integers: Literal["double", "exact"] = "double"
+    """Whether whole numbers lose what no DOUBLE holds, or are BIGINT while they fit."""
+    alternates: bool = False
+    """Whether every second file has BIGINT where the others have DOUBLE."""
+    mixed: Literal["union", "json"] = "union"
+    """A column of several types: a struct with a field a type, or BINARY that holds JSON."""
+    strings: Literal["plain", "dictionary"] = "plain"
+    """The Arrow type of strings that the file's schema notes."""
+    rows_per_file: int | None = None
+    """None for one file a run."""
+    overlap: int = 0
+    """So many rows of a file are in the next one too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Behaviour:
     """Options of a server; the defaults are those of W&B's own."""
 
@@ -35,6 +55,10 @@ class Behaviour:
     max_reply_bytes: int | None = None
     """Larger replies become ``too_large_status``."""
     too_large_status: int = 502
+    max_window_bytes: int | None = None
+    """A reply with more bytes of history rows than this becomes ``too_large_status``."""
+    max_log_page_bytes: int | None = None
+    """A page of console lines ends before it is larger, and then says that nothing follows."""
     rate_limit: RateLimit | None = None
     ties: Literal["stable", "shuffled"] = "stable"
     """Whether runs that are equal in the order asked for change places between requests."""
@@ -45,6 +69,20 @@ class Behaviour:
     drops_nan_rows: bool = False
     """Whether rows with NaN are left out while ``historyLineCount`` counts them."""
     ignores_filters: bool = False
+    exports: Literal["off", "null", "ready", "lagging"] = "off"
+    """Which histories are in files: none yet, as in the hours after a run (no URLs, nothing live);
+    none, and null says so; all of ended runs and all but the newest rows of running ones; or all
+    but the newest rows of every run."""
+    export_lag: float = 0.25
+    """The share of the rows that is the newest; at least one row."""
+    export_shape: ExportShape = field(default_factory=ExportShape)
+    export_order: Literal["stable", "shuffled"] = "stable"
+    """Whether the URLs of a run come in another order each time."""
+    url_uses: int | None = None
+    """After so many requests a URL is expired; asking again gives another."""
+    url_seconds: float | None = None
+    """After so many seconds a URL is expired."""
+    url_expired_status: int = 403
     compresses: bool = False
     """Whether replies are packed for clients that accept gzip."""
     cache_bytes: int = 64_000_000

@@ -30,6 +30,12 @@ class Context:
     tricks: PageTricks
     selections: Selections
     request_number: int
+    store_url: str = ""
+    """Where files are served: another origin, as W&B's client adds its key to its server's own."""
+    window_bytes: int = 0
+    """How many bytes of history rows the reply has so far."""
+    is_passing: bool = False
+    """Whether the reply holds something that is new each time it is asked for."""
 
 
 @dataclass(slots=True)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle, islice
 from random import Random
 from typing import Any
 
 NOISE_SIZE = 4096
+BLOCK_VALUES = 200_000
+"""About as many values are rendered at once: a window of a long or wide history costs no more."""
 SPARSE_EVERY = 10
 KNOWN_METRICS = (
     "loss",
@@ -40,19 +42,19 @@ class LineCache:
         source = Random(seed)  # noqa: S311  (not for secrets)
         self.noise = [source.gauss(0.0, 1.0) for _ in range(NOISE_SIZE)]
         self._limit_bytes = limit_bytes
-        self._kept: OrderedDict[int, tuple[list[str], int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, int], tuple[list[str], int]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: int) -> list[str] | None:
-        """Return the lines of a curve, if they are kept."""
+    def get(self, key: tuple[int, int]) -> list[str] | None:
+        """Return a block of lines, by the numbers of its curve and its own, if it is kept."""
         found = self._kept.get(key)
         if found is None:
             return None
         self._kept.move_to_end(key)
         return found[0]
 
-    def put(self, key: int, lines: list[str]) -> None:
-        """Keep the lines of a curve; the ones not read for longest go."""
+    def put(self, key: tuple[int, int], lines: list[str]) -> None:
+        """Keep a block of lines; the ones not read for longest go."""
         size = sum(map(len, lines))
         self._kept[key] = (lines, size)
         self._bytes += size
@@ -74,6 +76,7 @@ class CurveHistory:
     cache: LineCache
     is_sparse: bool = False
     """Whether metrics that begin with ``val/`` are logged at every tenth step only."""
+    _curves: tuple[Curve, ...] = field(default=(), repr=False)
 
     @property
     def line_count(self) -> int:
@@ -85,14 +88,49 @@ class CurveHistory:
         """The largest step, or None where nothing was logged."""
         return self.steps - 1 if self.steps else None
 
+    @property
+    def revision(self) -> int:
+        """Curves never change."""
+        return 0
+
+    @property
+    def all_steps(self) -> Sequence[int]:
+        """The steps of the lines."""
+        return range(self.steps)
+
     def lines(self, min_step: int | None = None, max_step: int | None = None) -> Sequence[str]:
         """Return the lines from ``min_step`` on and before ``max_step``, by step."""
-        lines = self.cache.get(self.number)
-        if lines is None:
-            lines = self._render()
-            self.cache.put(self.number, lines)
         start = max(0, min_step or 0)
-        return lines[start:] if max_step is None else lines[start : max(0, max_step)]
+        stop = self.steps if max_step is None else min(self.steps, max_step)
+        size = max(1, BLOCK_VALUES // (len(self.metrics) + 1))
+        lines: list[str] = []
+        for number in range(start // size, max(start, stop + size - 1) // size):
+            first = number * size
+            block = self.cache.get((self.number, number))
+            if block is None:
+                block = self._render(first, min(self.steps, first + size))
+                self.cache.put((self.number, number), block)
+            lines += block[max(0, start - first) : stop - first]
+        return lines
+
+    def columns(self, start: int, stop: int) -> Mapping[str, Sequence[Any]]:
+        """Return the values of the lines at some places by key, with None where there is none."""
+        runtimes = self._runtimes(start, stop)
+        columns: dict[str, Sequence[Any]] = {
+            "_step": range(start, stop),
+            "_timestamp": [self.started + runtime for runtime in runtimes],
+            "_runtime": runtimes,
+        }
+        for place, name in enumerate(self.metrics):
+            values = self._curve(place).values(start, stop)
+            if self._is_rare(name):
+                steps = range(start, stop)
+                values = [
+                    None if step % SPARSE_EVERY else value
+                    for step, value in zip(steps, values, strict=True)
+                ]
+            columns[name] = values
+        return columns
 
     def keys(self) -> Mapping[str, Any]:
         """Return W&B's index of metrics: types and counts by key."""
@@ -134,27 +172,36 @@ class CurveHistory:
         return values
 
     def _curve(self, place: int) -> Curve:
-        return Curve.of(self.number, place, self.metrics[place], self.steps, self.cache.noise)
+        if not self._curves:
+            self._curves = tuple(
+                Curve.of(self.number, each, name, self.steps, self.cache.noise)
+                for each, name in enumerate(self.metrics)
+            )
+        return self._curves[place]
 
-    def _render(self) -> list[str]:
-        """Return all lines, column by column: rows would take several times as long."""
-        runtimes = [round(step * self.seconds_per_step, 3) for step in range(self.steps)]
+    def _runtimes(self, start: int, stop: int) -> list[float]:
+        return [round(step * self.seconds_per_step, 3) for step in range(start, stop)]
+
+    def _render(self, start: int, stop: int) -> list[str]:
+        """Return some lines, column by column: rows would take several times as long."""
         columns: list[Sequence[str]] = [
             [
                 f'{{"_step":{step},"_timestamp":{self.started + runtime!r},"_runtime":{runtime!r}'
-                for step, runtime in enumerate(runtimes)
+                for step, runtime in enumerate(self._runtimes(start, stop), start)
             ]
         ]
         for place, name in enumerate(self.metrics):
             prefix = f',"{name}":'
             curve = self._curve(place)
             if self._is_rare(name):
-                column = [""] * self.steps
-                for step in range(0, self.steps, SPARSE_EVERY):
-                    column[step] = f"{prefix}{curve.at(step)!r}"
-                columns.append(column)
+                columns.append(
+                    [
+                        "" if step % SPARSE_EVERY else f"{prefix}{curve.at(step)!r}"
+                        for step in range(start, stop)
+                    ]
+                )
             else:
-                columns.append([f"{prefix}{value!r}" for value in curve.values(self.steps)])
+                columns.append([f"{prefix}{value!r}" for value in curve.values(start, stop)])
         return ["".join((*parts, "}")) for parts in zip(*columns, strict=True)]
 
 
@@ -194,13 +241,13 @@ class Curve:
         wobble = self.wobble * self.noise[(self.phase + step) % NOISE_SIZE]
         return self.floor + self.height * self.decay**step + wobble
 
-    def values(self, steps: int) -> list[float | int]:
-        """Return the values at all steps: what ``at`` says, without a call a step."""
+    def values(self, start: int, stop: int) -> list[Any]:
+        """Return the values at some steps: what ``at`` says, without a call a step."""
         if self.steps_per_stair:
-            return [self.at(step) for step in range(steps)]
-        noise = islice(cycle(self.noise), self.phase, None)
+            return [step // self.steps_per_stair for step in range(start, stop)]
+        noise = islice(cycle(self.noise), (self.phase + start) % NOISE_SIZE, None)
         floor, height, decay, wobble = self.floor, self.height, self.decay, self.wobble
         return [
             floor + height * decay**step + wobble * each
-            for step, each in zip(range(steps), noise, strict=False)
+            for step, each in zip(range(start, stop), noise, strict=False)
         ]

@@ -45,8 +45,9 @@ class Reply:
 class Engine:
     """Answers GraphQL requests over a world; not for several threads at once."""
 
-    def __init__(self, world: World, behaviour: Behaviour) -> None:
+    def __init__(self, world: World, behaviour: Behaviour, store_url: str = "") -> None:
         self.world = world
+        self._store_url = store_url
         self.behaviour = behaviour
         self._schema = make_schema(lacks=behaviour.lacking, renames=behaviour.renames)
         self._aliases = {new: old for old, new in behaviour.renames.items()}
@@ -80,6 +81,7 @@ class Engine:
                 tricks or PageTricks(),
                 self._selections,
                 self._number,
+                self._store_url,
             )
             try:
                 text, is_whole = self._execute(read_payload(body), context)
@@ -88,7 +90,8 @@ class Engine:
             except QueryProblem as problem:
                 return _failure(problem.status, [{"message": str(problem)}])
             reply = text.encode()
-            if is_kept and is_whole:  # a mutation moves the version, and so is never kept
+            # A mutation moves the version, and so is never kept.
+            if is_kept and is_whole and not context.is_passing:
                 self._replies.put(key, reply, self.world.version)
             return Reply(200, reply)
 

@@ -40,6 +40,8 @@ class Fault:
     null_path: tuple[str, ...] | None = None
     tricks: PageTricks | None = None
     delay_ms: float = 0.0
+    is_corrupt: bool = False
+    """Send a file with every byte turned over; its length and its headers are right."""
 
 
 def throttle(*, retry_after: str | None = "1", reset: float | None = None) -> Fault:
@@ -100,6 +102,11 @@ def null_node(*places: int) -> Fault:
 def delay(milliseconds: float) -> Fault:
     """A reply that takes long."""
     return Fault(delay_ms=milliseconds)
+
+
+def corrupt() -> Fault:
+    """A file that went bad; ``when="/exports/"`` chooses the requests for files."""
+    return Fault(is_corrupt=True)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from wandb_mirror.sandbox.behaviour import Behaviour
+from wandb_mirror.sandbox.console import make_lines
 from wandb_mirror.sandbox.curves import CurveHistory, LineCache, name_metrics
+from wandb_mirror.sandbox.exports import count_exported, plan_parts
 from wandb_mirror.sandbox.objects import Project, User, wrap_config
 from wandb_mirror.sandbox.oddities import add_oddities
 from wandb_mirror.sandbox.world import World
@@ -35,9 +38,19 @@ class WorldOptions:
     steps: int = 200
     """Rows in the history of each run; a running one has half."""
     metrics: int = 6
+    wide_runs: int = 0
+    """Runs of the first project, beyond ``runs``, with ``wide_metrics``."""
+    wide_metrics: int = 3_000
+    long_runs: int = 0
+    """Runs of the first project, beyond ``runs``, with ``long_steps``."""
+    long_steps: int = 200_000
     config_keys: int = 10
     seed: int = 0
     entity: str = TEAM
+    samples: int = 5
+    """Samples of the machine's metrics in each run that logged something."""
+    log_lines: int = 12
+    """Lines that half of the runs printed."""
     has_sparse_metrics: bool = False
     """Log metrics that begin with ``val/`` at every tenth step only."""
     has_oddities: bool = False
@@ -69,13 +82,20 @@ def generate_world(options: WorldOptions | None = None, **changes: Any) -> World
     return world
 
 
-def warm_up(world: World) -> int:
-    """Render every history now and return their bytes, so that no reader waits for it.
+def warm_up(world: World, behaviour: Behaviour | None = None) -> int:
+    """Render every history now and return the bytes, so that no reader waits for it.
 
-    What exceeds ``cache_bytes`` is rendered again when it is read.
+    What ``behaviour`` exports is written to its files, the rest to lines; lines that exceed
+    ``cache_bytes`` are rendered again when they are read.
     """
-    runs = (run for project in world.projects for run in project.runs.values())
-    return sum(len(line) for run in runs for line in run.history.lines())
+    behaviour = behaviour or Behaviour()
+    total = 0
+    for run in (run for project in world.projects for run in project.runs.values()):
+        total += sum(world.exports.write(part).size for part in plan_parts(run, behaviour))
+        live = run.history.all_steps[count_exported(run, behaviour) :]
+        if live:
+            total += sum(map(len, run.history.lines(live[0])))
+    return total
 
 
 def _latest(project: Project) -> datetime:
@@ -87,32 +107,61 @@ def _fill(world: World, project: Project, options: WorldOptions, cache: LineCach
     """Add the runs of one project."""
     source = Random(f"{options.seed} {project.number}")  # noqa: S311  (not for secrets)
     created_at = project.created_at
+    make = _Maker(world, project, options, cache, source)
     metrics = name_metrics(options.metrics)
     for number in range(options.runs):
         # A tenth of the runs begin in the same second as the run before: a sweep's agents.
         created_at += timedelta(seconds=0 if _chance(source, 0.1) else source.randrange(60, 3600))
         state = source.choice(_STATES)
+        steps = options.steps // 2 if state == "running" else options.steps
+        make.run(number, created_at, state, steps, metrics)
+    if project.number == 1:
+        wide = name_metrics(options.wide_metrics)
+        for number in range(options.runs, options.runs + options.wide_runs):
+            make.run(number, created_at, "finished", options.steps, wide)
+        end = options.runs + options.wide_runs
+        for number in range(end, end + options.long_runs):
+            make.run(number, created_at, "finished", options.long_steps, metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes the runs of one project."""
+
+    world: World
+    project: Project
+    options: WorldOptions
+    cache: LineCache
+    source: Random
+
+    def run(
+        self, number: int, created_at: datetime, state: str, steps: int, metrics: tuple[str, ...]
+    ) -> None:
+        """Add a run."""
+        options, source = self.options, self.source
         history = CurveHistory(
-            options.seed * 1_000_000_007 + project.number * 10_000_000 + number,
-            options.steps // 2 if state == "running" else options.steps,
+            options.seed * 1_000_000_007 + self.project.number * 10_000_000 + number,
+            steps,
             metrics,
             created_at.timestamp(),
             round(source.uniform(0.4, 3.0), 3),
-            cache,
+            self.cache,
             is_sparse=options.has_sparse_metrics,
         )
         ended_at = created_at + timedelta(seconds=int(history.steps * history.seconds_per_step))
         adjective, noun = source.choice(_ADJECTIVES), source.choice(_NOUNS)
-        world.create_run(
-            project,
+        run = self.world.create_run(
+            self.project,
             display_name=f"{adjective}-{noun}-{number + 1}",
             state=state,
             created_at=created_at,
             heartbeat_at=ended_at,
             updated_at=ended_at,
             group=f"group-{number // 8:03d}" if _chance(source, 0.7) else None,
-            **_make_details(source, world.users, history, options.config_keys),
+            **_make_details(source, self.world.users, history, options),
         )
+        if options.log_lines and number % 2 == 0:
+            run.console = make_lines(run.run_id, state, created_at, options.log_lines)
 
 
 def _chance(source: Random, probability: float) -> bool:
@@ -120,13 +169,13 @@ def _chance(source: Random, probability: float) -> bool:
 
 
 def _make_details(
-    source: Random, users: Sequence[User], history: CurveHistory, config_keys: int
+    source: Random, users: Sequence[User], history: CurveHistory, options: WorldOptions
 ) -> dict[str, Any]:
     """Return what people and machines add to a run."""
     system = {"system.cpu": source.randrange(100), "system.memory": source.randrange(100)}
     return {
         "user": source.choice(users),
-        "config": _make_config(source, config_keys),
+        "config": _make_config(source, options.config_keys),
         "summary": _make_summary(history),
         "system_metrics": json.dumps(system),
         "tags": sorted(source.sample(_TAGS, source.randrange(4))),
@@ -135,7 +184,7 @@ def _make_details(
         "commit": f"{source.getrandbits(160):040x}",
         "host": f"node-{source.randrange(8)}",
         "history": history,
-        "events": _make_events(history, source),
+        "events": _make_events(history, source, options.samples),
     }
 
 
@@ -168,16 +217,23 @@ def _make_summary(history: CurveHistory) -> str:
     return json.dumps({**last, "_wandb": {"runtime": int(last["_runtime"])}})
 
 
-def _make_events(history: CurveHistory, source: Random) -> list[str]:
-    """Return a few samples of the machine's own metrics."""
-    step = max(1, history.steps // 5)
+def _make_events(history: CurveHistory, source: Random, count: int) -> list[str]:
+    """Return samples of the machine's own metrics, as ``wandb-core`` writes them."""
+    seconds = history.steps * history.seconds_per_step / max(1, count)
+    disk = source.randrange(20, 90)
     return [
         json.dumps(
             {
-                "_timestamp": history.started + number * history.seconds_per_step,
-                "_runtime": number * history.seconds_per_step,
+                "_wandb": True,
+                "_timestamp": history.started + number * seconds,
+                "_runtime": number * seconds,
                 "system.cpu": source.randrange(1000) / 10,
+                "system.memory_percent": source.randrange(1000) / 10,
+                "system.disk./.usagePercent": disk + number / 100,
+                "system.proc.memory.rssMB": 512.0 + number,
+                "system.gpu.0.gpu": source.randrange(101),
+                "system.gpu.0.temp": 40 + source.randrange(45),
             }
         )
-        for number in range(0, history.steps, step)
+        for number in range(count if history.steps else 0)
     ]

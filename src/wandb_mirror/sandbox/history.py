@@ -26,8 +26,19 @@ class History(Protocol):
     def last_step(self) -> int | None:
         """The largest step, or None where nothing was logged."""
 
+    @property
+    def revision(self) -> int:
+        """Another number whenever the lines are other ones; 0 for those it was made with."""
+
+    @property
+    def all_steps(self) -> Sequence[int]:
+        """The steps of the lines."""
+
     def lines(self, min_step: int | None = None, max_step: int | None = None) -> Sequence[str]:
         """Return the lines from ``min_step`` on and before ``max_step``, by step."""
+
+    def columns(self, start: int, stop: int) -> Mapping[str, Sequence[Any]]:
+        """Return the values of the lines at some places by key, with None where there is none."""
 
     def keys(self) -> Mapping[str, Any]:
         """Return W&B's index of metrics: types and counts by key."""
@@ -40,6 +51,7 @@ class LoggedHistory:
         self._steps: list[int] = []
         self._lines: list[str] = []
         self._keys: dict[str, Any] | None = None
+        self._revision = 0
         for step, line in lines:
             self.append(step, line)
 
@@ -60,11 +72,22 @@ class LoggedHistory:
         """The largest step, or None where nothing was logged."""
         return self._steps[-1] if self._steps else None
 
+    @property
+    def revision(self) -> int:
+        """Another number whenever the lines are other ones."""
+        return self._revision
+
+    @property
+    def all_steps(self) -> Sequence[int]:
+        """The steps of the lines."""
+        return self._steps
+
     def append(self, step: int, line: str) -> None:
         """Add a line; one of the last step is merged into it, as W&B does while a step is open."""
         if self._steps and step < self._steps[-1]:
             raise ValueError(f"step {step} comes after step {self._steps[-1]}: steps only grow")
         self._keys = None
+        self._revision += 1
         if self._steps and step == self._steps[-1]:
             merged = {**json.loads(self._lines[-1]), **json.loads(line)}
             self._lines[-1] = json.dumps(merged)
@@ -77,6 +100,7 @@ class LoggedHistory:
         end = bisect_left(self._steps, step + 1)
         del self._steps[end:], self._lines[end:]
         self._keys = None
+        self._revision += 1
 
     def lines(self, min_step: int | None = None, max_step: int | None = None) -> Sequence[str]:
         """Return the lines from ``min_step`` on and before ``max_step``, by step."""
@@ -84,11 +108,27 @@ class LoggedHistory:
         end = None if max_step is None else bisect_left(self._steps, max_step)
         return self._lines[start:end]
 
+    def columns(self, start: int, stop: int) -> Mapping[str, Sequence[Any]]:
+        """Return the values of the lines at some places by key, with None where there is none."""
+        rows = [json.loads(line) for line in self._lines[start:stop]]
+        return gather(rows)
+
     def keys(self) -> Mapping[str, Any]:
         """Return W&B's index of metrics: types and counts by key."""
         if self._keys is None:
             self._keys = index_keys(self._lines)
         return self._keys
+
+
+def gather(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return the values of rows by key, with None where a row has none."""
+    columns: dict[str, list[Any]] = {}
+    for place, row in enumerate(rows):
+        for key, value in row.items():
+            if key not in columns:
+                columns[key] = [None] * len(rows)
+            columns[key][place] = value
+    return columns
 
 
 def index_keys(lines: Iterable[str]) -> dict[str, Any]:
@@ -123,9 +163,9 @@ def _flatten(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
 
 
 def type_name(value: Any) -> str:
-    """Return W&B's word for the type of a logged value."""
+    """Return W&B's word for the type of a logged value, as ``wandb/weave`` reads them."""
     if isinstance(value, bool):
-        return "boolean"
+        return "bool"
     if isinstance(value, int | float):
         return "number"
     if isinstance(value, str):

@@ -120,6 +120,12 @@ class Run:
     sweep_name: str | None = None
     history: History = field(default_factory=LoggedHistory)
     events: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    """What it printed, as its client streamed it."""
+    uploads: dict[str, bytes] = field(default_factory=dict)
+    """The files its client uploaded, by name."""
+    forgotten_lines: int = 0
+    """Lines of an earlier run with this id, that its client still counts."""
     is_stopped: bool = False
     deleted_at: datetime | None = None
     _parsed: dict[str, Any] = field(default_factory=dict, repr=False)

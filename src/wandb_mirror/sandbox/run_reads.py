@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from wandb_mirror.sandbox.console import CONSOLE_READS, RUN_CONSOLE_READS
+from wandb_mirror.sandbox.context import Context
+from wandb_mirror.sandbox.exports import find_live_rows
 from wandb_mirror.sandbox.history import sample
 from wandb_mirror.sandbox.objects import Run
 from wandb_mirror.sandbox.problems import QueryProblem
@@ -54,10 +57,22 @@ def _as_array(lines: Sequence[str]) -> Raw:
     return Raw("[" + ",".join(map(encode_basestring_ascii, lines)) + "]")
 
 
+def _weigh(ask: Ask, size: int) -> None:
+    """Count bytes of rows; raises ``QueryProblem`` when they are more than the server stands."""
+    context: Context = ask.context
+    context.window_bytes += size
+    limit = context.behaviour.max_window_bytes
+    if limit is not None and context.window_bytes > limit:
+        raise QueryProblem("upstream", status=context.behaviour.too_large_status)
+
+
 def _history(run: Run, ask: Ask) -> Raw:
     samples = ask.get("samples")
     lines = run.history.lines(ask.get("minStep"), ask.get("maxStep"))
-    return _as_array(sample(_lines(ask, lines), DEFAULT_SAMPLES if samples is None else samples))
+    chosen = sample(_lines(ask, lines), DEFAULT_SAMPLES if samples is None else samples)
+    array = _as_array(chosen)
+    _weigh(ask, len(array))
+    return array
 
 
 def _events(run: Run, ask: Ask) -> Raw:
@@ -78,8 +93,10 @@ def _sampled_history(run: Run, ask: Ask) -> list[Any]:
         lines = run.history.lines(spec.get("minStep"), None if max_step is None else max_step + 1)
         rows = [_pick(json.loads(line), keys) for line in _lines(ask, lines)]
         whole = [row for row in rows if len(row) == len(set(keys))]
-        samples = spec.get("samples", DEFAULT_SAMPLES)
-        replies.append(sample_rows(whole, samples))
+        chosen = sample_rows(whole, spec.get("samples", DEFAULT_SAMPLES))
+        if ask.context.behaviour.max_window_bytes is not None:
+            _weigh(ask, len(json.dumps(chosen)))
+        replies.append(chosen)
     return replies
 
 
@@ -109,6 +126,19 @@ def _tail(lines: Sequence[str]) -> str:
     return json.dumps(list(lines[-1:]))
 
 
+def _live_data(asked: tuple[Run, Sequence[str]], ask: Ask) -> Sequence[Any]:
+    run, keys = asked
+    return find_live_rows(run, ask.context.behaviour, keys)
+
+
+def _parquet_urls(asked: tuple[Run, Sequence[str]], ask: Ask) -> list[str]:
+    context: Context = ask.context
+    context.is_passing = True
+    world = context.world
+    paths = world.exports.sign(asked[0], context.behaviour, world.tickets)
+    return [context.store_url + path for path in paths]
+
+
 RUN_READS: dict[str, dict[str, Resolve]] = {
     "Run": {
         "id": plain("storage_id"),
@@ -136,17 +166,20 @@ RUN_READS: dict[str, dict[str, Resolve]] = {
         "fileCount": constant(0),
         "historyLineCount": plain("history.line_count"),
         "eventsLineCount": lambda run, _ask: len(run.events),
-        "logLineCount": constant(0),
         "historyKeys": _history_keys,
         "historyTail": lambda run, _ask: _tail(run.history.lines(run.history.last_step)),
         "eventsTail": lambda run, _ask: _tail(run.events),
         "history": _history,
         "events": _events,
         "sampledHistory": _sampled_history,
-        "parquetHistory": constant("exports"),
+        "parquetHistory": lambda run, ask: (
+            None if ask.context.behaviour.exports == "null" else (run, ask.arguments["liveKeys"])
+        ),
+        **RUN_CONSOLE_READS,
         "project": plain("project"),
         "projectId": lambda run, _ask: str(run.project.number),
         "user": plain("user"),
     },
-    "ParquetHistory": {"liveData": constant(()), "parquetUrls": constant(())},
+    **CONSOLE_READS,
+    "ParquetHistory": {"liveData": _live_data, "parquetUrls": _parquet_urls},
 }

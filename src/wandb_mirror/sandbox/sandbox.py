@@ -41,11 +41,15 @@ class Sandbox:
         self, world: World | None = None, behaviour: Behaviour | None = None, **options: Any
     ) -> None:
         self.world = generate_world() if world is None else world
-        self._server = Server(self.world, replace(behaviour or Behaviour(), **options))
-        self._socket = bind("127.0.0.1", 0)
+        self._socket, self._store = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
+        chosen = replace(behaviour or Behaviour(), **options)
+        self._server = Server(self.world, chosen, url_of(self._store))
         self._uvicorn = _make_uvicorn(self._server)
         self._thread = threading.Thread(
-            target=self._uvicorn.run, args=([self._socket],), name="sandbox", daemon=True
+            target=self._uvicorn.run,
+            args=([self._socket, self._store],),
+            name="sandbox",
+            daemon=True,
         )
 
     def __enter__(self) -> Self:
@@ -65,11 +69,12 @@ class Sandbox:
         self._uvicorn.stop_soon()
         self._thread.join(START_SECONDS)
         self._socket.close()
+        self._store.close()
 
     @property
     def base_url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        return url_of(self._socket)
 
     @property
     def api_key(self) -> str:
@@ -105,12 +110,11 @@ def run_server(
     on_ready: Callable[[str], None] = lambda _base_url: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``on_ready`` is told the address. For the main thread."""
-    with bind(host, port) as listener:
-        server = _make_uvicorn(Server(world, behaviour or Behaviour()))
-        address, bound_port = listener.getsockname()[:2]
-        server.on_ready = lambda: on_ready(f"http://{address}:{bound_port}")
+    with bind(host, port) as listener, bind(host, 0) as store:
+        server = _make_uvicorn(Server(world, behaviour or Behaviour(), url_of(store)))
+        server.on_ready = lambda: on_ready(url_of(listener))
         with _no_signals():
-            server.run([listener])
+            server.run([listener, store])
 
 
 @contextmanager
@@ -136,6 +140,12 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return where a bound socket is found."""
+    address, port = listener.getsockname()[:2]
+    return f"http://{address}:{port}"
 
 
 class _Uvicorn(uvicorn.Server):

@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import time
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import pairwise
@@ -20,28 +19,38 @@ from starlette.routing import Route
 from wandb_mirror.sandbox.behaviour import Behaviour
 from wandb_mirror.sandbox.books import Books, Served
 from wandb_mirror.sandbox.broken import ABORT, ResetReply, TruncatedReply, spoil
+from wandb_mirror.sandbox.doors import knows
+from wandb_mirror.sandbox.downloads import Downloads
 from wandb_mirror.sandbox.engine import Engine, Reply, read_payload
+from wandb_mirror.sandbox.exports import FOLDER
 from wandb_mirror.sandbox.faults import Fault, Faults, Seen
+from wandb_mirror.sandbox.intake import STREAM, Intake
 from wandb_mirror.sandbox.limiter import Limiter
+from wandb_mirror.sandbox.run_files import UPLOADS
 from wandb_mirror.sandbox.world import World
 
 LEAST_PACKED_BYTES = 1_000
 
 
 class Server:
-    """The HTTP side of one world; ``app`` is an ASGI application."""
+    """The HTTP side of one world; ``app`` is an ASGI application, ``store_url`` where files are."""
 
-    def __init__(self, world: World, behaviour: Behaviour) -> None:
+    def __init__(self, world: World, behaviour: Behaviour, store_url: str = "") -> None:
         self.world = world
         self.behaviour = behaviour
         self.faults = Faults(world.seed)
         world.edits_move_updated_at = behaviour.updated_at == "moves"
-        self._engine = Engine(world, behaviour)
+        self._engine = Engine(world, behaviour, store_url)
         self.books = Books()
         self._limiter = Limiter(behaviour.rate_limit)
+        downloads = Downloads(world, behaviour, self.faults, self.books)
+        intake = Intake(world, behaviour, self.faults, self.books)
         self.app = Starlette(
             routes=[
                 Route("/graphql", self._graphql, methods=["POST"]),
+                Route(FOLDER + "{name}", downloads.get, methods=["GET"]),
+                Route(STREAM, intake.stream, methods=["POST"]),
+                Route(UPLOADS + "{path:path}", intake.upload, methods=["PUT"]),
                 Route("/sandbox/stats", self._stats, methods=["GET"]),
                 Route("/sandbox/change", self._change, methods=["POST"]),
             ]
@@ -86,7 +95,7 @@ class Server:
             return Response(
                 fault.body, fault.status, headers=fault.headers, media_type=fault.content_type
             )
-        is_known = self._knows(request)
+        is_known = knows(request, self.world.api_key)
         if not is_known and self.behaviour.bad_key == "401":
             return JSONResponse({"error": "unauthorized"}, 401)
         reply = self._engine.answer(body, is_known=is_known, tricks=fault.tricks)
@@ -98,17 +107,6 @@ class Server:
         if fault.truncate_at is not None:
             return TruncatedReply(reply.body, fault.truncate_at)
         return self._pack(request, reply)
-
-    def _knows(self, request: Request) -> bool:
-        """Tell whether a request carries the world's key."""
-        scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "basic":
-            return False
-        try:
-            user, _, key = b64decode(rest, validate=True).decode().partition(":")
-        except ValueError:
-            return False
-        return user == "api" and key == self.world.api_key
 
     def _pack(self, request: Request, reply: Reply) -> Response:
         """Return the response, packed where that was asked for."""
@@ -138,7 +136,7 @@ class Server:
 CHANGES = frozenset(
     {
         "create_project", "create_run", "log", "finish", "edit", "delete", "restore",
-        "rename_project", "hide_project", "show_project", "move_run", "rewind",
+        "rename_project", "hide_project", "show_project", "move_run", "rewind", "crash",
     }
 )  # fmt: skip
 """What another process may call."""

@@ -14,14 +14,17 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from wandb_mirror.sandbox.exports import ExportFiles
 from wandb_mirror.sandbox.history import LoggedHistory
 from wandb_mirror.sandbox.objects import Entity, Project, Run, User, wrap_config
+from wandb_mirror.sandbox.streams import take_stream
+from wandb_mirror.sandbox.tickets import Tickets
 
 EDITABLE = frozenset(
     {
         "display_name", "state", "heartbeat_at", "config", "summary", "system_metrics", "tags",
         "notes", "description", "group", "job_type", "commit", "host", "sweep_name", "user",
-        "events", "created_at",
+        "events", "console", "created_at",
     }
 )  # fmt: skip
 
@@ -45,6 +48,8 @@ class World:
         self.users: list[User] = []
         self.entities: dict[str, Entity] = {}
         self.projects: list[Project] = []
+        self.exports = ExportFiles()
+        self.tickets = Tickets(seed)
         self._run_count = 0
 
     @property
@@ -156,6 +161,23 @@ class World:
             run.state = state
             run.heartbeat_at = run.updated_at = now
 
+    def stream(self, run: Run, request: Mapping[str, Any]) -> None:
+        """Take what the client of a run streams; raises ``StreamProblem``."""
+        with self._change() as now:
+            take_stream(run, request, now)
+
+    def upload(self, run: Run | str, name: str, content: bytes) -> None:
+        """Take a file of a run."""
+        with self._change():
+            self._find(run).uploads[name] = content
+
+    def crash(self, run: Run | str) -> None:
+        """Give up a run that was not heard of for long: no time moves but the state."""
+        with self._change():
+            run = self._find(run)
+            run.state = "crashed"
+            run.forgotten_lines = 0
+
     def edit(self, run: Run | str, **values: Any) -> Run:
         """Change fields of a run as people do in the UI; a config dict holds user values."""
         if unknown := values.keys() - EDITABLE:
@@ -210,8 +232,10 @@ class World:
         """Hold the lock, move the clock and the version; gives the time of the change."""
         with self.lock:
             self.now += self.tick
-            yield self.now
-            self.version += 1
+            try:
+                yield self.now
+            finally:  # a change that fails may have begun
+                self.version += 1
 
 
 def _run_id(seed: int, number: int) -> str:

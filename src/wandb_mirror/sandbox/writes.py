@@ -12,6 +12,7 @@ from typing import Any
 from wandb_mirror.sandbox.objects import STATES, Run, decode_id
 from wandb_mirror.sandbox.problems import QueryProblem
 from wandb_mirror.sandbox.projection import Ask, Resolve
+from wandb_mirror.sandbox.run_files import RUN_FILE_READS, create_run_files
 from wandb_mirror.sandbox.world import World
 
 _RUN_ID_PARTS = 5
@@ -129,11 +130,13 @@ def _entry(name: str) -> Resolve:
 
 
 WRITES: dict[str, dict[str, Resolve]] = {
+    **RUN_FILE_READS,
     "Mutation": {
         "upsertBucket": _upsert_bucket,
         "deleteRun": _delete_run,
         "updateRunState": _update_run_state,
         "renameProject": _rename_project,
+        "createRunFiles": create_run_files,
     },
     "UpsertBucketPayload": {
         name: _entry(name) for name in ("bucket", "inserted", "clientMutationId")

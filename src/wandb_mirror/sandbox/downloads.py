@@ -1,0 +1,104 @@
+"""Files behind signed URLs: no key, and no GraphQL.
+
+As the stores behind real signed URLs do, it answers whole files and ranges of them, and refuses a
+request that brings an ``Authorization`` header beside the signature.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from wandb_mirror.sandbox.broken import TruncatedReply
+from wandb_mirror.sandbox.doors import Door, target_of
+from wandb_mirror.sandbox.exports import ExportFile
+from wandb_mirror.sandbox.faults import Fault
+
+OPERATION = "export"
+"""What the books call a request for a file."""
+CHUNK_BYTES = 1 << 20
+MEDIA_TYPE = "application/vnd.apache.parquet"
+TWO_KEYS = (
+    "<Error><Code>InvalidArgument</Code><Message>Only one auth mechanism allowed</Message></Error>"
+)
+EXPIRED = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+
+
+class FilePart(Response):
+    """Some bytes of a file, read as they are sent."""
+
+    def __init__(
+        self, file: ExportFile, start: int, stop: int, *, is_corrupt: bool = False
+    ) -> None:
+        is_whole = (start, stop) == (0, file.size)
+        super().__init__(status_code=200 if is_whole else 206, media_type=MEDIA_TYPE)
+        self.headers["Content-Length"] = str(stop - start)
+        self.headers["Accept-Ranges"] = "bytes"
+        self.headers["ETag"] = file.etag
+        if not is_whole:
+            self.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
+        self._file, self._start, self._stop = file, start, stop
+        self._is_corrupt = is_corrupt
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send the bytes, or the headers alone."""
+        await send(
+            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        )
+        with self._file.path.open("rb") as opened:
+            place = self._stop if scope["method"] == "HEAD" else self._start
+            while place < self._stop:
+                chunk = os.pread(opened.fileno(), min(CHUNK_BYTES, self._stop - place), place)
+                place += len(chunk)
+                if self._is_corrupt:
+                    chunk = chunk.translate(MIRRORED)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+MIRRORED = bytes(reversed(range(256)))
+"""Every byte turned over: what a file holds that went bad."""
+
+
+class Downloads(Door):
+    """The files of a world over HTTP."""
+
+    async def get(self, request: Request) -> Response:
+        """Answer a request for a file."""
+        return await self.serve(request, OPERATION, self._open)
+
+    def _open(self, request: Request, _body: bytes, fault: Fault) -> Response:
+        """Return what a signed URL opens."""
+        if "authorization" in request.headers:
+            return Response(TWO_KEYS, 400, media_type="application/xml")
+        with self.world.lock:
+            if not self.world.tickets.admit(target_of(request), uses=self.behaviour.url_uses):
+                status = self.behaviour.url_expired_status
+                return Response(EXPIRED, status, media_type="application/xml")
+            file = self.world.exports.load(request.path_params["name"])
+        if fault.truncate_at is not None:
+            return TruncatedReply(file.path.read_bytes(), fault.truncate_at)
+        span = read_range(request.headers.get("range"), file.size)
+        if span is None:
+            headers = {"Content-Range": f"bytes */{file.size}"}
+            return Response(status_code=416, headers=headers)
+        return FilePart(file, *span, is_corrupt=fault.is_corrupt)
+
+
+def read_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """Return the first byte and the one after the last; None where there are no such bytes.
+
+    A header that is not a single range is ignored, as HTTP allows.
+    """
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", (header or "").strip())
+    if found is None or found.groups() == ("", ""):
+        return 0, size
+    first, last = found.groups()
+    if not first:
+        first, last = str(max(0, size - int(last))), ""
+    start, stop = int(first), min(size, int(last) + 1 if last else size)
+    return (start, stop) if start < stop else None

@@ -1,0 +1,48 @@
+"""Places for the files that logging clients upload."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from wandb_mirror.sandbox.context import Context
+from wandb_mirror.sandbox.problems import QueryProblem
+from wandb_mirror.sandbox.projection import Ask, Resolve
+
+UPLOADS = "/uploads/"
+"""Where files are put: by signed URL, without a key."""
+
+
+def create_run_files(_root: Any, ask: Ask) -> dict[str, Any]:
+    """Promise places for files of a run; raises ``QueryProblem``."""
+    context: Context = ask.context
+    given = ask.arguments["input"]
+    names = (given["entityName"], given["projectName"], given["runName"])
+    project = context.world.find_project(*names[:2]) if context.is_known else None
+    run = None if project is None else project.runs.get(names[2])
+    if run is None or run.deleted_at is not None:
+        raise QueryProblem(f"could not find run {'/'.join(names)}")
+    context.is_passing = True
+    place = UPLOADS + "/".join(quote(name, safe="") for name in names)
+    return {
+        "run_id": run.storage_id,
+        "files": [
+            (name, context.store_url + context.world.tickets.sign(f"{place}/{quote(name)}"))
+            for name in given["files"]
+        ],
+        "clientMutationId": given.get("clientMutationId"),
+    }
+
+
+RUN_FILE_READS: dict[str, dict[str, Resolve]] = {
+    "CreateRunFilesPayload": {
+        "runID": lambda payload, _ask: payload["run_id"],
+        "uploadHeaders": lambda _payload, _ask: (),
+        "files": lambda payload, _ask: payload["files"],
+        "clientMutationId": lambda payload, _ask: payload["clientMutationId"],
+    },
+    "File": {
+        "name": lambda file, _ask: file[0],
+        "uploadUrl": lambda file, _ask: file[1],
+    },
+}
