@@ -22,7 +22,7 @@ from wandb_mirror.mirror.doctor import Finding, Premises, examine
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.mirror.paths import parse_project
-from wandb_mirror.mirror.reader import Reader, find_mirror
+from wandb_mirror.mirror.reader import Reader
 from wandb_mirror.mirror.report import SyncReport
 from wandb_mirror.mirror.status import read_status
 from wandb_mirror.mirror.sync import Sync
@@ -31,6 +31,7 @@ from wandb_mirror.mirror.verify import Verdict, Verifier
 from wandb_mirror.progress import Progress, Silence
 from wandb_mirror.pull.plan import plan_kinds
 from wandb_mirror.pull.reach import Reach
+from wandb_mirror.query.place import find_mirror
 from wandb_mirror.settings import DEFAULT_BASE_URL
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.credentials import app_url

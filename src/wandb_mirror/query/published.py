@@ -6,6 +6,8 @@ within a process would go on showing the generation that its first connection sa
 
 from __future__ import annotations
 
+import threading
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +29,7 @@ class Published:
     path: Path
     _connection: duckdb.DuckDBPyConnection = field(init=False, repr=False)
     _identity: tuple[int, int] = field(init=False, repr=False)
+    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
     @classmethod
     def open(cls, path: Path) -> Published:
@@ -62,9 +65,14 @@ class Published:
         found = self.path.stat()
         return found.st_ino, found.st_mtime_ns
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether no newer generation was published since; a file that is gone is no newer one."""
+        return not self.path.exists() or self._identify() == self._identity
+
     def refresh(self) -> bool:
         """Take a newer generation, if one was published; True where there was one."""
-        if self.path.exists() and self._identify() == self._identity:
+        if self.path.exists() and self.is_newest:
             return False
         self._connection.close()
         self._attach()
@@ -88,8 +96,29 @@ class Published:
         self.close()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a query of ours."""
-        return self._connection.execute(sql, list(parameters) or None).fetchall()
+        """Return the rows of a query of ours; several threads may ask."""
+        with self._lock:
+            return self._connection.execute(sql, list(parameters) or None).fetchall()
+
+    def table(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Return the result of a query of ours as an Arrow table; several threads may ask."""
+        with self._lock:
+            return self._connection.sql(sql, params=list(parameters) or None).to_arrow_table()
+
+    def join(self, sql: str, numbers: Sequence[int]) -> pa.Table:
+        """Return the result of a query of ours that names ``chosen``: ``run_no`` and ``place``."""
+        columns = [
+            pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(array("i", each))])
+            for each in (numbers, range(len(numbers)))  # pa.array would import pandas
+        ]
+        with self._lock:
+            self._connection.register(
+                "chosen", pa.Table.from_arrays(columns, names=["run_no", "place"])
+            )
+            try:
+                return self._connection.sql(sql).to_arrow_table()
+            finally:
+                self._connection.unregister("chosen")
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> pa.RecordBatchReader:
         """Return the result of anybody's query as Arrow batches; raises ``BadQuery``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
 
@@ -37,13 +37,18 @@ class RunsQuestion:
     """A question that can be shown as SQL, counted, and answered page by page."""
 
     published: Published
-    source: str
+    schema: str
     condition: str
     order: str
     parameters: tuple[Any, ...]
     columns: tuple[str, ...]
     limit: int | None = None
     offset: int = 0
+
+    @property
+    def source(self) -> str:
+        """Return what the runs are selected from."""
+        return f"{quote(self.schema)}.runs"
 
     @property
     def sql(self) -> str:
@@ -64,6 +69,11 @@ class RunsQuestion:
     def stream(self) -> pa.RecordBatchReader:
         """Return the answer as Arrow batches."""
         return self.published.stream(self.sql, self.parameters)
+
+    def numbers(self, limit: int | None = None) -> list[int]:
+        """Return the runs' numbers in this file in order, whatever the columns; for joins."""
+        question = replace(self, columns=("run_no",), limit=limit)
+        return [int(number) for (number,) in self.published.rows(question.sql, self.parameters)]
 
     def count(self) -> int:
         """Return how many runs pass the filter, whatever the page."""
@@ -93,7 +103,7 @@ def ask_runs(
         condition = f"r.deleted_at IS NULL AND ({condition})"
     return RunsQuestion(
         published,
-        f"{quote(schema)}.runs",
+        schema,
         condition,
         compile_order(options.get("order"), catalog),
         tuple(compiler.parameters),

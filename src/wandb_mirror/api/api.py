@@ -1,0 +1,166 @@
+"""``Api``: the door (``wandb.apis.public.api.Api`` of wandb 0.31)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wandb_mirror.api.generations import Generations
+from wandb_mirror.api.paths import parse_object_path, parse_project_path
+from wandb_mirror.api.projects import Project, Projects
+from wandb_mirror.api.refusals import EDITS, LOGGING, refused
+from wandb_mirror.api.run import Run, find_run_row
+from wandb_mirror.api.runs import Runs
+from wandb_mirror.api.users import User, load_viewer
+from wandb_mirror.errors import BadPath, OnlyUpstream
+from wandb_mirror.query.order import DEFAULT_ORDER
+from wandb_mirror.query.place import find_mirror, locate_published
+
+SETTINGS = {
+    "entity": "WANDB_ENTITY",
+    "project": "WANDB_PROJECT",
+    "organization": "WANDB_ORGANIZATION",
+}
+"""Defaults for paths, and the variables of the environment that set them."""
+
+
+class Api:
+    """Ask the mirror as you would ask W&B.
+
+    from wandb_mirror import Api
+
+    for run in Api().runs("team/project", {"config.lr": {"$gte": 0.001}}):
+        print(run.name, run.summary.get("accuracy"))
+
+    ``mirror`` is a folder; without it ``$WANDB_MIRROR``, then ``./wandb-mirror``. ``overrides``
+    sets ``entity``, ``project`` and ``organization`` for paths that lack them. ``timeout`` and
+    ``api_key`` are taken and not used: nothing is sent anywhere. ``include_deleted`` shows what
+    upstream deleted. Raises ``NotMirrored`` where nothing was published yet.
+    """
+
+    create_run = refused(LOGGING)
+    create_project = refused(EDITS)
+    sync_tensorboard = refused(LOGGING)
+
+    def __init__(
+        self,
+        overrides: Mapping[str, Any] | None = None,
+        timeout: int | None = None,
+        api_key: str | None = None,
+        *,
+        mirror: str | Path | None = None,
+        online: bool = False,
+        include_deleted: bool = False,
+    ) -> None:
+        del timeout, api_key
+        if online:
+            raise OnlyUpstream(
+                "Api(online=True): nothing is fetched in passing by this version of the mirror; "
+                "run 'wandb-mirror sync' and ask without it"
+            )
+        folder, settings = find_mirror(mirror, None, None, os.environ)
+        self.settings: dict[str, Any] = {
+            "base_url": settings.upstream.base_url,
+            **{name: os.environ.get(variable) or None for name, variable in SETTINGS.items()},
+            **(overrides or {}),
+        }
+        self.api_key = None
+        self._generations = Generations(
+            locate_published(folder, settings), include_deleted=include_deleted
+        )
+        self._generations.current()
+        self._kept: dict[tuple[Any, ...], Any] = {}
+
+    @property
+    def user_agent(self) -> str:
+        """What the mirror is called; it is sent nowhere."""
+        return "wandb-mirror"
+
+    @property
+    def default_entity(self) -> str | None:
+        """The entity of paths that name none: the settings', else the viewer's."""
+        viewer = self.viewer
+        return None if viewer is None else viewer._attrs["entity"]
+
+    @property
+    def viewer(self) -> User | None:
+        """The user whose key the mirror was synced with."""
+        return load_viewer(self._generations.current())
+
+    def _entity(self) -> str | None:
+        return self.settings["entity"] or self.default_entity
+
+    def _need_entity(self, entity: str | None) -> str:
+        """Return the entity that is meant; raises ``BadPath`` where nothing says it."""
+        found = entity or self._entity()
+        if not found:
+            raise BadPath("entity must be passed as a parameter, or set in settings")
+        return found
+
+    def flush(self) -> None:
+        """Forget what was read: whatever is asked next is of the newest generation."""
+        self._kept.clear()
+
+    def _keep(self, key: tuple[Any, ...], make: Any) -> Any:
+        """Return what was made for a key in the newest generation, made now where nothing was."""
+        generation = self._generations.current()
+        found = self._kept.get(key)
+        if found is None or found[0] is not generation:
+            found = self._kept[key] = (generation, make())
+        return found[1]
+
+    def runs(
+        self,
+        path: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        order: str = DEFAULT_ORDER,
+        per_page: int = 50,
+        include_sweeps: bool = False,
+        lazy: bool = True,
+    ) -> Runs:
+        """Return the runs of a project that pass a filter; nothing is read before it is needed.
+
+        Filters are W&B's (docs/filters.md). Orders are keys by comma, each with + or -. The same
+        question gives the same list until ``flush()`` or a newer publication. Raises ``BadPath``.
+        """
+        place = parse_project_path(path, self._entity, self.settings["project"])
+        runs: Runs = self._keep(
+            ("runs", place, str(filters or {}), order),
+            lambda: Runs(
+                self._generations,
+                place,
+                filters,
+                order,
+                per_page,
+                include_sweeps=include_sweeps,
+                lazy=lazy,
+            ),
+        )
+        return runs
+
+    def run(self, path: str = "") -> Run:
+        """Return one run; raises ``BadPath`` and ``NotMirrored``.
+
+        The same path gives the same object until ``flush()`` or a newer publication.
+        """
+        place = parse_object_path(path, self._entity, self.settings["project"])
+        run: Run = self._keep(("run", place), lambda: self._find_run(*place))
+        return run
+
+    def _find_run(self, entity: str, project: str, run_id: str) -> Run:
+        generation = self._generations.current()
+        return Run(self._generations, generation, find_run_row(generation, entity, project, run_id))
+
+    def projects(self, entity: str | None = None, per_page: int = 200) -> Projects:
+        """Return the projects of an entity that are mirrored; raises ``BadPath``."""
+        name = self._need_entity(entity)
+        projects: Projects = self._keep(
+            ("projects", name), lambda: Projects(self._generations, name, per_page)
+        )
+        return projects
+
+    def project(self, name: str, entity: str | None = None) -> Project:
+        """Return a project, of which nothing is read yet; raises ``BadPath``."""
+        return Project(self._generations, self._need_entity(entity), name)

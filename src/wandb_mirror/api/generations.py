@@ -1,0 +1,104 @@
+"""Which generation of the published file an answer comes from.
+
+A listing keeps the generation that it began with for as long as it lives; whatever begins later
+sees the newest. A file that was replaced stays readable for those who have it open.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from wandb_mirror.errors import NotMirrored
+from wandb_mirror.query.published import Published
+
+Row = dict[str, Any]
+
+
+class Generation:
+    """One generation of the published file, for as long as something of it is held."""
+
+    def __init__(self, published: Published, *, include_deleted: bool) -> None:
+        self.published = published
+        self.include_deleted = include_deleted
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return the rows of a query of ours as dicts, times as upstream writes them."""
+        table = self.published.table(sql, parameters)
+        return [
+            {
+                name: write_time(value) if isinstance(value, datetime) else value
+                for name, value in row.items()
+            }
+            for row in table.to_pylist()
+        ]
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        """Return the first row of a query of ours, None where there is none."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    @cached_property
+    def views(self) -> frozenset[str]:
+        """The views that this file has; one that an older program published lacks some."""
+        return frozenset(
+            name
+            for (name,) in self.published.rows(
+                "SELECT view_name FROM duckdb_views() "
+                "WHERE database_name = 'mirror' AND schema_name = 'main'"
+            )
+        )
+
+    @cached_property
+    def app_url(self) -> str:
+        """Where people look at things, ending in a slash; empty where nothing is mirrored yet."""
+        found = self.one("SELECT entity, project, url FROM main.projects LIMIT 1")
+        if found is None:
+            return ""
+        return str(found["url"]).removesuffix(f"{found['entity']}/{found['project']}")
+
+    def find_project(self, entity: str, project: str) -> Row | None:
+        """Return a project's row, the one that is still visible where two had its name."""
+        return self.one(
+            "SELECT * FROM main.projects WHERE entity = ? AND project = ? "
+            "ORDER BY inaccessible_since IS NOT NULL LIMIT 1",
+            [entity, project],
+        )
+
+    def need_view(self, name: str, what: str) -> str:
+        """Return a view's name; raises ``NotMirrored`` where the file lacks it."""
+        if name not in self.views:
+            raise NotMirrored(
+                f"{what} are not in this mirror: a program that did not know them published it; "
+                "'wandb-mirror sync' fetches them"
+            )
+        return f"main.{name}"
+
+
+def write_time(time: datetime) -> str:
+    """Return a naive UTC time as upstream writes it: ISO 8601 with Z."""
+    return f"{time.isoformat()}Z"
+
+
+@dataclass(slots=True)
+class Generations:
+    """The published file of one mirror: the generation that is newest now."""
+
+    path: Path
+    include_deleted: bool
+    _current: Generation | None = field(default=None, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def current(self) -> Generation:
+        """Return the newest generation; raises ``NotMirrored`` and ``CorruptFile``."""
+        with self._lock:
+            if self._current is None or not self._current.published.is_newest:
+                self._current = Generation(
+                    Published.open(self.path), include_deleted=self.include_deleted
+                )
+            return self._current

@@ -1,0 +1,146 @@
+"""The history of a run, whole or sampled (``wandb.apis.public.history``)."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from wandb_mirror.api.frames import arrow_from_rows, need, pandas_from_rows, polars_from
+from wandb_mirror.api.generations import Generation
+from wandb_mirror.query.across import load_across
+from wandb_mirror.query.series import Series
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_TOGETHER = 10_000
+
+
+class HistoryScan(Iterator[dict[str, Any]]):
+    """Every row of a run's history, read as it goes; it can be gone through again."""
+
+    def __init__(
+        self,
+        run: object,
+        series: Series,
+        keys: list[str] | None,
+        min_step: int,
+        stop_step: int,
+        page_size: int = 1000,
+    ) -> None:
+        self.run = run
+        self.keys = keys
+        self.min_step = min_step
+        self.page_size = page_size
+        self.rows: list[dict[str, Any]] = []
+        self.scan_offset = 0
+        self.page_offset = min_step
+        self._stop_step = stop_step
+        self._series = series
+        self._steps: Sequence[int] | None = None
+
+    @property
+    def max_step(self) -> int:
+        """The highest step that can come."""
+        return self._stop_step - 1
+
+    def __iter__(self) -> Self:
+        """Start over."""
+        self.rows = []
+        self.scan_offset = 0
+        self.page_offset = self.min_step
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        """Return the next row; one that lacks one of ``keys`` is left out."""
+        while self.scan_offset >= len(self.rows):
+            if self.page_offset >= self._stop_step:
+                raise StopIteration
+            self._load_next()
+        row = self.rows[self.scan_offset]
+        self.scan_offset += 1
+        return row
+
+    def _load_next(self) -> None:
+        """Read on: rows are near, so more of them come at once than a page asks for."""
+        if self._steps is None:
+            self._steps = self._series.load_steps(self.min_step, self._stop_step)
+        start = bisect.bisect_left(self._steps, self.page_offset)
+        steps = self._steps[start : start + max(self.page_size, ROWS_TOGETHER)]
+        self.rows = self._series.load_rows(self.keys or None, steps)
+        self.scan_offset = 0
+        self.page_offset = steps[-1] + 1 if steps else self._stop_step
+
+    def to_arrow(self) -> pa.Table:
+        """Return all rows as a table, a column a key; nested ones are joined by dots."""
+        return arrow_from_rows(list(self))
+
+    def to_pandas(self) -> Any:
+        """Return all rows as a pandas DataFrame."""
+        return pandas_from_rows(list(self))
+
+    def to_polars(self) -> Any:
+        """Return all rows as a polars DataFrame."""
+        return polars_from(self.to_arrow())
+
+
+class ScanAcross:
+    """Some metrics of many runs, every row that holds all of them, in one query."""
+
+    def __init__(self, generation: Generation, run_nos: Sequence[int], keys: list[str]) -> None:
+        self.keys = keys
+        self._generation = generation
+        self._run_nos = run_nos
+        self._table: pa.Table | None = None
+
+    def to_arrow(self) -> pa.Table:
+        """Return all rows as a table: ``run_id``, ``_step``, then a column a metric."""
+        if self._table is None:
+            self._table = load_across(self._generation.published, self._run_nos, self.keys)
+        return self._table
+
+    def to_pandas(self) -> Any:
+        """Return all rows as a pandas DataFrame."""
+        need("pandas")
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """Return all rows as a polars DataFrame."""
+        return polars_from(self.to_arrow())
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield a dict a row."""
+        for batch in self.to_arrow().to_batches():
+            yield from batch.to_pylist()
+
+
+def sample(
+    series: Series, samples: int, keys: list[str] | None, x_axis: str
+) -> list[dict[str, Any]]:
+    """Return at most ``samples`` rows, spread evenly over the rows that hold all of ``keys``.
+
+    The first and the last are among them. Which ones upstream takes is not known.
+    """
+    steps = series.load_steps()
+    if keys is None:
+        return series.load_rows(None, _spread(steps, samples))
+    wanted = list(dict.fromkeys([x_axis, *keys]))
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(steps), ROWS_TOGETHER):
+        rows += series.load_rows(wanted, steps[start : start + ROWS_TOGETHER])
+    rows = _spread(rows, samples)
+    if x_axis != "_step" and "_step" not in keys:
+        for row in rows:
+            del row["_step"]
+    return rows
+
+
+def _spread(found: list[Any], count: int) -> list[Any]:
+    """Return ``count`` of the elements, evenly."""
+    if len(found) <= count:
+        return found
+    if count <= 1:
+        return found[:count]
+    last = len(found) - 1
+    return [found[place * last // (count - 1)] for place in range(count)]

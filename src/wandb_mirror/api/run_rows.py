@@ -1,0 +1,113 @@
+"""Runs as the published file has them: the light columns of a page, the heavy ones when asked for.
+
+Heavy columns (config, summary, system metrics) of all runs of a page are read by the first run
+that is asked for one of its own: going through a project is no query a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from wandb_mirror.api.generations import Generation, Row
+from wandb_mirror.api.users import names_of
+from wandb_mirror.jsontext import loads
+from wandb_mirror.query.series import with_numbers
+
+ATTRIBUTES = {
+    "id": "storage_id",
+    "name": "run_id",
+    "displayName": "name",
+    "tags": "tags",
+    "sweepName": "sweep_id",
+    "state": "state",
+    "group": "run_group",
+    "jobType": "job_type",
+    "commit": "git_commit",
+    "host": "host",
+    "createdAt": "created_at",
+    "heartbeatAt": "heartbeat_at",
+    "updatedAt": "updated_at",
+    "description": "description",
+    "notes": "notes",
+    "historyLineCount": "history_line_count",
+    "computeSeconds": "compute_seconds",
+}
+"""Upstream's name of a field to our column."""
+HEAVY = ("config", "summary", "system_metrics")
+
+
+def load_run_rows(generation: Generation, run_nos: Sequence[int]) -> list[Row]:
+    """Return the light columns of some runs, in the order given."""
+    if not run_nos:
+        return []
+    columns = ", ".join(f'r."{name}"' for name in dict.fromkeys(ATTRIBUTES.values()))
+    listed = ", ".join(str(int(run_no)) for run_no in run_nos)
+    found = generation.rows(
+        f"SELECT r.run_no, r.username, p.project_id, p.entity, p.project, {columns} "
+        "FROM _data.runs r JOIN _data.projects p ON p.project_no = r.project_no "
+        f"WHERE r.run_no IN ({listed})"
+    )
+    names = names_of(generation)
+    by_number = {row["run_no"]: row for row in found}
+    for row in found:
+        row["tags"] = None if row["tags"] is None else loads(row["tags"])
+        row["user"] = (
+            None
+            if row["username"] is None
+            else {"name": names.get(row["username"]), "username": row["username"]}
+        )
+    return [by_number[run_no] for run_no in run_nos]
+
+
+def attributes_of(row: Row) -> dict[str, Any]:
+    """Return a row as upstream's fields; what is not mirrored is None."""
+    attrs = {name: row[column] for name, column in ATTRIBUTES.items()}
+    return attrs | {"user": row["user"], "readOnly": None, "projectId": row["project_id"]}
+
+
+class HeavyPage:
+    """The heavy columns of some runs, read once."""
+
+    def __init__(self, generation: Generation, run_nos: Sequence[int]) -> None:
+        self._generation = generation
+        self._run_nos = run_nos
+        self._texts: dict[int, dict[str, str | None]] | None = None
+
+    def load(self, run_no: int, column: str) -> dict[str, Any]:
+        """Return a heavy column of a run, parsed anew, real numbers for W&B's strings of them."""
+        if self._texts is None:
+            listed = ", ".join(str(int(each)) for each in self._run_nos)
+            rows = self._generation.published.rows(
+                f"SELECT run_no, {', '.join(HEAVY)} FROM _data.runs WHERE run_no IN ({listed})"
+            )
+            self._texts = {each: dict(zip(HEAVY, texts, strict=True)) for each, *texts in rows}
+        text = self._texts[run_no][column]
+        found = {} if text is None else with_numbers(loads(text))
+        return found if isinstance(found, dict) else {}
+
+
+def load_history_keys(generation: Generation, run_no: int) -> dict[str, Any]:
+    """Return what upstream calls ``historyKeys``, as far as statistics of the metrics tell.
+
+    ``sets`` is left out: which keys were logged together is not kept.
+    """
+    rows = generation.rows(
+        "SELECT k.name, m.count, m.others, m.last FROM _data.metric_stats m "
+        "JOIN _data.keys k ON k.key_no = m.key_no WHERE m.run_no = ? ORDER BY k.key_no",
+        [run_no],
+    )
+    keys = {}
+    for row in rows:
+        counts = [("number", row["count"]), ("unknown", row["others"])]
+        keys[row["name"]] = {
+            "typeCounts": [{"type": sort, "count": count} for sort, count in counts if count],
+            "previousValue": row["last"],
+        }
+    return {"keys": keys, "lastStep": load_last_step(generation, run_no)}
+
+
+def load_last_step(generation: Generation, run_no: int) -> int:
+    """Return the largest step that is stored, -1 where there is none."""
+    found = generation.one("SELECT last_step FROM _data.cursors WHERE run_no = ?", [run_no])
+    return -1 if found is None or found["last_step"] is None else int(found["last_step"])

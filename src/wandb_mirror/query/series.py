@@ -1,0 +1,307 @@
+"""The history of one run as rows: a dict a step, nested as it was logged.
+
+Values are read by key, as they are stored, and turned round here: for a few thousand rows that is
+quicker than a PIVOT, and a key that one step lacks is missing in that row, not null.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from wandb_mirror.jsontext import NON_FINITE, loads
+from wandb_mirror.query.published import Published
+
+OWN = ("_step", "_timestamp", "_runtime")
+MISSING: Any = object()
+"""Stands where a step has no value of a key; null is a value."""
+EXACT = 2.0**53
+"""Every integer up to here is a double."""
+Column = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A key of a run's history."""
+
+    key_no: int
+    path: tuple[str, ...]
+    name: str
+    """As ``metrics`` shows it: parts joined by dots, with ``~2`` where another came first."""
+
+
+@dataclass(slots=True)
+class Series:
+    """The history of one run in one generation of the published file."""
+
+    published: Published
+    run_no: int
+    _metrics: list[Metric] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The keys that the run logged, those that its project knew first come first."""
+        if self._metrics is None:
+            found = self.published.rows(
+                "SELECT k.key_no, k.path, k.name FROM _data.metric_stats m "
+                "JOIN _data.keys k ON k.key_no = m.key_no WHERE m.run_no = ? ORDER BY k.key_no",
+                [self.run_no],
+            )
+            self._metrics = [Metric(no, tuple(loads(path)), name) for no, path, name in found]
+        return self._metrics
+
+    def load_steps(self, first: int = 0, stop: int | None = None) -> list[int]:
+        """Return the steps from ``first`` on and before ``stop``, in order."""
+        below = "" if stop is None else f" AND step < {int(stop)}"
+        table = self.published.table(
+            "SELECT step FROM _data.steps WHERE run_no = ? AND step >= ?"
+            + below
+            + " ORDER BY step",
+            [self.run_no, first],
+        )
+        return _numbers(table.column(0), "q")
+
+    def load_rows(self, keys: Sequence[str] | None, steps: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the rows at some steps, which are given in order.
+
+        Without ``keys`` a row is as it was logged, nested. With them it has those alone, under the
+        names given, and rows that lack one of them are left out, as W&B's client has it.
+        """
+        if not steps:
+            return []
+        if keys is None:
+            return list(self._whole_rows(steps))
+        return list(self._chosen_rows(list(dict.fromkeys(keys)), steps))
+
+    def _whole_rows(self, steps: Sequence[int]) -> Iterator[dict[str, Any]]:
+        columns = self._load_own(steps)
+        loaded = self._load_columns(self.metrics, steps)
+        flat = [each for each in self.metrics if len(each.path) == 1]
+        for metric in flat:
+            columns[metric.path[0]] = loaded[metric.key_no]
+        nested = [each for each in self.metrics if len(each.path) > 1]
+        rows = _as_rows(columns)
+        if not nested:
+            return rows
+        return _with_nested(rows, [(each.path, loaded[each.key_no]) for each in nested])
+
+    def _chosen_rows(self, keys: Sequence[str], steps: Sequence[int]) -> Iterator[dict[str, Any]]:
+        own = self._load_own(steps)
+        wanted = {key: self.find(key) for key in keys if key not in own}
+        if not all(wanted.values()):
+            return iter(())
+        loaded = self._load_columns(list({m for found in wanted.values() for m in found}), steps)
+        columns: dict[str, Column] = {"_step": list(steps)}
+        for key in keys:
+            columns[key] = own[key] if key in own else _merge(key, wanted[key], loaded)
+        return _complete_rows(columns)
+
+    def find(self, key: str) -> list[Metric]:
+        """Return the metrics that a key means, the first that a step has counts.
+
+        That is a key of just this name, then one nested so, then what lies below the name.
+        """
+        parts = tuple(key.split("."))
+        exact = [each for each in self.metrics if each.path == (key,)]
+        exact += [
+            each for each in self.metrics if len(each.path) > 1 and ".".join(each.path) == key
+        ]
+        below = [
+            each
+            for each in self.metrics
+            if len(each.path) > 1
+            and (
+                each.path[:1] == (key,)
+                or (len(each.path) > len(parts) and each.path[: len(parts)] == parts)
+            )
+        ]
+        named = [each for each in self.metrics if each.name == key]
+        return list(dict.fromkeys([*exact, *below])) or named
+
+    def _load_own(self, steps: Sequence[int]) -> dict[str, Column]:
+        """Return the columns that every history has."""
+        table = self.published.table(
+            "SELECT step, timestamp, runtime FROM _data.steps "
+            "WHERE run_no = ? AND step BETWEEN ? AND ? ORDER BY step",
+            [self.run_no, steps[0], steps[-1]],
+        )
+        found = _numbers(table.column(0), "q")
+        columns: dict[str, Column] = {"_step": list(steps)}
+        for place, name in enumerate(OWN[1:], 1):
+            column = table.column(place)
+            if column.null_count:
+                values = [MISSING if each is None else each for each in column.to_pylist()]
+            else:
+                values = _numbers(column, "d")
+            by_step = values if found == columns["_step"] else dict(zip(found, values, strict=True))
+            columns[name] = values if by_step is values else [by_step[step] for step in steps]
+        return columns
+
+    def _load_columns(self, metrics: Sequence[Metric], steps: Sequence[int]) -> dict[int, Column]:
+        """Return the values of some keys at some steps, by the key's number."""
+        empty = [MISSING] * len(steps)
+        columns: dict[int, Column] = {metric.key_no: empty for metric in metrics}
+        if not metrics:
+            return columns
+        listed = ", ".join(str(metric.key_no) for metric in metrics)
+        where = f"WHERE run_no = ? AND key_no IN ({listed}) AND step BETWEEN ? AND ?"
+        bounds = [self.run_no, steps[0], steps[-1]]
+        table = self.published.table(
+            "SELECT key_no, step, coalesce(value, 'nan'::DOUBLE) AS value "
+            f"FROM _data.history {where} ORDER BY key_no, step",
+            bounds,
+        )
+        others = self._load_others(where, bounds)
+        key_nos = _numbers(table.column(0), "i")
+        at = _numbers(table.column(1), "q")
+        values = _numbers(table.column(2), "d")
+        all_steps = list(steps)
+        start = 0
+        while start < len(key_nos):
+            end = _end_of(key_nos, start)
+            key_no = key_nos[start]
+            columns[key_no] = _column(
+                all_steps, at[start:end], values[start:end], others.get(key_no, {})
+            )
+            start = end
+        return columns
+
+    def _load_others(self, where: str, bounds: Sequence[int]) -> dict[int, dict[int, Any]]:
+        """Return the values that are no plain numbers, by key and step."""
+        others: dict[int, dict[int, Any]] = {}
+        for key_no, step, text in self.published.rows(
+            f"SELECT key_no, step, json FROM _data.history {where} AND json IS NOT NULL", bounds
+        ):
+            others.setdefault(key_no, {})[step] = with_numbers(loads(text))
+        return others
+
+
+def with_numbers(value: Any) -> Any:
+    """Return JSON with real numbers in place of W&B's strings for what is not finite."""
+    if type(value) is str:
+        return NON_FINITE.get(value, value)
+    if type(value) is dict:
+        return {key: with_numbers(inner) for key, inner in value.items()}
+    if type(value) is list:
+        return [with_numbers(inner) for inner in value]
+    return value
+
+
+def _numbers(column: pa.ChunkedArray, code: str) -> list[Any]:
+    """Return a column without nulls as Python numbers, straight from memory."""
+    found = array(code)
+    for chunk in column.chunks:
+        start = chunk.offset * found.itemsize
+        buffer = memoryview(chunk.buffers()[1]) if len(chunk) else b""
+        found.frombytes(buffer[start : start + len(chunk) * found.itemsize])
+    return found.tolist()
+
+
+def _plain(values: list[float]) -> Column:
+    """Return numbers, as integers where all of them are whole: JSON has one sort of number."""
+    if all(map(float.is_integer, values)) and min(values) >= -EXACT and max(values) <= EXACT:
+        return list(map(int, values))
+    return values
+
+
+def _end_of(key_nos: Sequence[int], start: int) -> int:
+    """Return where the rows of one key end."""
+    low, high, key_no = start + 1, len(key_nos), key_nos[start]
+    while low < high:
+        middle = (low + high) // 2
+        if key_nos[middle] == key_no:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _column(steps: list[int], at: list[int], values: list[float], others: dict[int, Any]) -> Column:
+    """Return one key's value at every step."""
+    if others:
+        pairs = zip(at, values, strict=True)
+        numbers = [pair for pair in pairs if pair[0] not in others]
+        plain = _plain([value for _, value in numbers]) if numbers else []
+        mixed = others | dict(zip((step for step, _ in numbers), plain, strict=True))
+        return [mixed.get(step, MISSING) for step in steps]
+    plain = _plain(values)
+    if at == steps:
+        return plain
+    by_step = dict(zip(at, plain, strict=True))
+    return [by_step.get(step, MISSING) for step in steps]
+
+
+def _as_rows(columns: dict[str, Column]) -> Iterator[dict[str, Any]]:
+    """Yield dicts, without the keys that a row lacks."""
+    names = list(columns)
+    if any(any(value is MISSING for value in column) for column in columns.values()):
+        for row in zip(*columns.values(), strict=True):
+            yield {
+                name: value for name, value in zip(names, row, strict=True) if value is not MISSING
+            }
+        return
+    for row in zip(*columns.values(), strict=True):
+        yield dict(zip(names, row, strict=True))
+
+
+def _complete_rows(columns: dict[str, Column]) -> Iterator[dict[str, Any]]:
+    """Yield dicts of the rows that lack nothing."""
+    names = list(columns)
+    for row in zip(*columns.values(), strict=True):
+        if not any(value is MISSING for value in row):
+            yield dict(zip(names, row, strict=True))
+
+
+def _with_nested(
+    rows: Iterator[dict[str, Any]], nested: Sequence[tuple[tuple[str, ...], Column]]
+) -> Iterator[dict[str, Any]]:
+    """Yield rows with the leaves of nested values put back in their places."""
+    for place, row in enumerate(rows):
+        for path, column in nested:
+            if column[place] is not MISSING:
+                put(row, path, column[place])
+        yield row
+
+
+def put(row: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Put a leaf into nested dicts."""
+    for part in path[:-1]:
+        inner = row.get(part)
+        if type(inner) is not dict:
+            inner = row[part] = {}
+        row = inner
+    row[path[-1]] = value
+
+
+def _merge(key: str, metrics: Sequence[Metric], loaded: dict[int, Column]) -> Column:
+    """Return what a key means at each step: a value, or what lies below it, nested again."""
+    if len(metrics) == 1 and not _rest_below(key, metrics[0]):
+        return loaded[metrics[0].key_no]
+    merged: Column = []
+    for values in zip(*(loaded[metric.key_no] for metric in metrics), strict=True):
+        found: Any = MISSING
+        for metric, value in zip(metrics, values, strict=True):
+            if value is MISSING:
+                continue
+            rest = _rest_below(key, metric)
+            if not rest:
+                found = value
+                break
+            if found is MISSING:
+                found = {}
+            put(found, rest, value)
+        merged.append(found)
+    return merged
+
+
+def _rest_below(key: str, metric: Metric) -> tuple[str, ...]:
+    """Return the part of a metric's path that lies below a key; empty where the key is all."""
+    if metric.name == key or ".".join(metric.path) == key:
+        return ()
+    if metric.path[0] == key:
+        return metric.path[1:]
+    return metric.path[key.count(".") + 1 :]
