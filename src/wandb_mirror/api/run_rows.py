@@ -12,7 +12,7 @@ from typing import Any
 from wandb_mirror.api.generations import Generation, Row
 from wandb_mirror.api.users import names_of
 from wandb_mirror.jsontext import loads
-from wandb_mirror.query.series import with_numbers
+from wandb_mirror.query.columns import with_numbers
 
 ATTRIBUTES = {
     "id": "storage_id",

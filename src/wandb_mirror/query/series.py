@@ -13,15 +13,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from wandb_mirror.jsontext import NON_FINITE, loads
+from wandb_mirror.jsontext import loads
+from wandb_mirror.query.columns import (
+    MISSING,
+    Column,
+    as_rows,
+    complete_rows,
+    end_of,
+    fill_column,
+    put,
+    with_nested,
+    with_numbers,
+)
 from wandb_mirror.query.published import Published
 
 OWN = ("_step", "_timestamp", "_runtime")
-MISSING: Any = object()
-"""Stands where a step has no value of a key; null is a value."""
-EXACT = 2.0**53
-"""Every integer up to here is a double."""
-Column = list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +90,10 @@ class Series:
         for metric in flat:
             columns[metric.path[0]] = loaded[metric.key_no]
         nested = [each for each in self.metrics if len(each.path) > 1]
-        rows = _as_rows(columns)
+        rows = as_rows(columns)
         if not nested:
             return rows
-        return _with_nested(rows, [(each.path, loaded[each.key_no]) for each in nested])
+        return with_nested(rows, [(each.path, loaded[each.key_no]) for each in nested])
 
     def _chosen_rows(self, keys: Sequence[str], steps: Sequence[int]) -> Iterator[dict[str, Any]]:
         own = self._load_own(steps)
@@ -98,7 +104,7 @@ class Series:
         columns: dict[str, Column] = {"_step": list(steps)}
         for key in keys:
             columns[key] = own[key] if key in own else _merge(key, wanted[key], loaded)
-        return _complete_rows(columns)
+        return complete_rows(columns)
 
     def find(self, key: str) -> list[Metric]:
         """Return the metrics that a key means, the first that a step has counts.
@@ -162,9 +168,9 @@ class Series:
         all_steps = list(steps)
         start = 0
         while start < len(key_nos):
-            end = _end_of(key_nos, start)
+            end = end_of(key_nos, start)
             key_no = key_nos[start]
-            columns[key_no] = _column(
+            columns[key_no] = fill_column(
                 all_steps, at[start:end], values[start:end], others.get(key_no, {})
             )
             start = end
@@ -180,17 +186,6 @@ class Series:
         return others
 
 
-def with_numbers(value: Any) -> Any:
-    """Return JSON with real numbers in place of W&B's strings for what is not finite."""
-    if type(value) is str:
-        return NON_FINITE.get(value, value)
-    if type(value) is dict:
-        return {key: with_numbers(inner) for key, inner in value.items()}
-    if type(value) is list:
-        return [with_numbers(inner) for inner in value]
-    return value
-
-
 def _numbers(column: pa.ChunkedArray, code: str) -> list[Any]:
     """Return a column without nulls as Python numbers, straight from memory."""
     found = array(code)
@@ -199,82 +194,6 @@ def _numbers(column: pa.ChunkedArray, code: str) -> list[Any]:
         buffer = memoryview(chunk.buffers()[1]) if len(chunk) else b""
         found.frombytes(buffer[start : start + len(chunk) * found.itemsize])
     return found.tolist()
-
-
-def _plain(values: list[float]) -> Column:
-    """Return numbers, as integers where all of them are whole: JSON has one sort of number."""
-    if all(map(float.is_integer, values)) and min(values) >= -EXACT and max(values) <= EXACT:
-        return list(map(int, values))
-    return values
-
-
-def _end_of(key_nos: Sequence[int], start: int) -> int:
-    """Return where the rows of one key end."""
-    low, high, key_no = start + 1, len(key_nos), key_nos[start]
-    while low < high:
-        middle = (low + high) // 2
-        if key_nos[middle] == key_no:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-def _column(steps: list[int], at: list[int], values: list[float], others: dict[int, Any]) -> Column:
-    """Return one key's value at every step."""
-    if others:
-        pairs = zip(at, values, strict=True)
-        numbers = [pair for pair in pairs if pair[0] not in others]
-        plain = _plain([value for _, value in numbers]) if numbers else []
-        mixed = others | dict(zip((step for step, _ in numbers), plain, strict=True))
-        return [mixed.get(step, MISSING) for step in steps]
-    plain = _plain(values)
-    if at == steps:
-        return plain
-    by_step = dict(zip(at, plain, strict=True))
-    return [by_step.get(step, MISSING) for step in steps]
-
-
-def _as_rows(columns: dict[str, Column]) -> Iterator[dict[str, Any]]:
-    """Yield dicts, without the keys that a row lacks."""
-    names = list(columns)
-    if any(any(value is MISSING for value in column) for column in columns.values()):
-        for row in zip(*columns.values(), strict=True):
-            yield {
-                name: value for name, value in zip(names, row, strict=True) if value is not MISSING
-            }
-        return
-    for row in zip(*columns.values(), strict=True):
-        yield dict(zip(names, row, strict=True))
-
-
-def _complete_rows(columns: dict[str, Column]) -> Iterator[dict[str, Any]]:
-    """Yield dicts of the rows that lack nothing."""
-    names = list(columns)
-    for row in zip(*columns.values(), strict=True):
-        if not any(value is MISSING for value in row):
-            yield dict(zip(names, row, strict=True))
-
-
-def _with_nested(
-    rows: Iterator[dict[str, Any]], nested: Sequence[tuple[tuple[str, ...], Column]]
-) -> Iterator[dict[str, Any]]:
-    """Yield rows with the leaves of nested values put back in their places."""
-    for place, row in enumerate(rows):
-        for path, column in nested:
-            if column[place] is not MISSING:
-                put(row, path, column[place])
-        yield row
-
-
-def put(row: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    """Put a leaf into nested dicts."""
-    for part in path[:-1]:
-        inner = row.get(part)
-        if type(inner) is not dict:
-            inner = row[part] = {}
-        row = inner
-    row[path[-1]] = value
 
 
 def _merge(key: str, metrics: Sequence[Metric], loaded: dict[int, Column]) -> Column:

@@ -1,0 +1,103 @@
+"""Columns of Python values turned round into rows; a value that is not there is no null."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from wandb_mirror.jsontext import NON_FINITE
+
+MISSING: Any = object()
+"""Stands where a step has no value of a key; null is a value."""
+EXACT = 2.0**53
+"""Every integer up to here is a double."""
+Column = list[Any]
+
+
+def with_numbers(value: Any) -> Any:
+    """Return JSON with real numbers in place of W&B's strings for what is not finite."""
+    if type(value) is str:
+        return NON_FINITE.get(value, value)
+    if type(value) is dict:
+        return {key: with_numbers(inner) for key, inner in value.items()}
+    if type(value) is list:
+        return [with_numbers(inner) for inner in value]
+    return value
+
+
+def as_plain(values: list[float]) -> Column:
+    """Return numbers, as integers where all of them are whole: JSON has one sort of number."""
+    if all(map(float.is_integer, values)) and min(values) >= -EXACT and max(values) <= EXACT:
+        return list(map(int, values))
+    return values
+
+
+def end_of(key_nos: Sequence[int], start: int) -> int:
+    """Return where the rows of one key end."""
+    low, high, key_no = start + 1, len(key_nos), key_nos[start]
+    while low < high:
+        middle = (low + high) // 2
+        if key_nos[middle] == key_no:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def fill_column(
+    steps: list[int], at: list[int], values: list[float], others: dict[int, Any]
+) -> Column:
+    """Return one key's value at every step."""
+    if others:
+        pairs = zip(at, values, strict=True)
+        numbers = [pair for pair in pairs if pair[0] not in others]
+        plain = as_plain([value for _, value in numbers]) if numbers else []
+        mixed = others | dict(zip((step for step, _ in numbers), plain, strict=True))
+        return [mixed.get(step, MISSING) for step in steps]
+    plain = as_plain(values)
+    if at == steps:
+        return plain
+    by_step = dict(zip(at, plain, strict=True))
+    return [by_step.get(step, MISSING) for step in steps]
+
+
+def as_rows(columns: dict[str, Column]) -> Iterator[dict[str, Any]]:
+    """Yield dicts, without the keys that a row lacks."""
+    names = list(columns)
+    if any(any(value is MISSING for value in column) for column in columns.values()):
+        for row in zip(*columns.values(), strict=True):
+            yield {
+                name: value for name, value in zip(names, row, strict=True) if value is not MISSING
+            }
+        return
+    for row in zip(*columns.values(), strict=True):
+        yield dict(zip(names, row, strict=True))
+
+
+def complete_rows(columns: dict[str, Column]) -> Iterator[dict[str, Any]]:
+    """Yield dicts of the rows that lack nothing."""
+    names = list(columns)
+    for row in zip(*columns.values(), strict=True):
+        if not any(value is MISSING for value in row):
+            yield dict(zip(names, row, strict=True))
+
+
+def with_nested(
+    rows: Iterator[dict[str, Any]], nested: Sequence[tuple[tuple[str, ...], Column]]
+) -> Iterator[dict[str, Any]]:
+    """Yield rows with the leaves of nested values put back in their places."""
+    for place, row in enumerate(rows):
+        for path, column in nested:
+            if column[place] is not MISSING:
+                put(row, path, column[place])
+        yield row
+
+
+def put(row: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Put a leaf into nested dicts."""
+    for part in path[:-1]:
+        inner = row.get(part)
+        if type(inner) is not dict:
+            inner = row[part] = {}
+        row = inner
+    row[path[-1]] = value
