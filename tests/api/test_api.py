@@ -235,3 +235,9 @@ def test_pandas_is_imported_only_for_a_frame(mirror):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_lone_surrogate_does_not_fail_a_filter(api):
+    for source in ("config", "summary_metrics"):
+        for operand in (1, "a", True, None):
+            assert len(api.runs(ODD, {f"{source}.surrogate": operand})) in range(30)
