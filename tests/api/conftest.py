@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import sys
 
 import pytest
 
@@ -32,15 +32,24 @@ def mirror(served, tmp_path_factory):
     return mirror
 
 
-@pytest.fixture
-def offline(monkeypatch):
-    """Make any connection fail."""
+_refusing = False
 
-    def refuse(*arguments):
+
+def _watch(event, arguments):
+    if _refusing and event == "socket.connect":
         raise AssertionError(f"a socket was opened: {arguments}")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+
+sys.addaudithook(_watch)
+
+
+@pytest.fixture
+def offline():
+    """Make any connection fail."""
+    global _refusing  # noqa: PLW0603  (an audit hook cannot be taken away again)
+    _refusing = True
+    yield
+    _refusing = False
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from mirror.making import TEAM
+from wandb_mirror import Api
 
 # the real client talks to a process of its own over a Unix socket, which is no network
 pytestmark = [pytest.mark.sdk, pytest.mark.enable_socket]
@@ -44,11 +45,15 @@ def cleaned(value):
     return value
 
 
+@pytest.fixture
+def api(mirror):
+    """Return the mirror's ``Api``; here the other client needs its sockets."""
+    return Api(mirror=mirror.folder)
+
+
 @pytest.fixture(scope="module")
 def both(real, mirror):
     """Return both clients' runs by id, whole."""
-    from wandb_mirror import Api
-
     ours = Api(mirror=mirror.folder)
     return {
         path: (

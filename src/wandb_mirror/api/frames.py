@@ -33,11 +33,16 @@ def polars_from(table: pa.Table) -> Any:
     return need("polars").from_arrow(table)
 
 
-def arrow_from_rows(rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """Return a table; a column of several sorts of values is text, JSON where it is no string."""
+def columns_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return rows as columns, nested keys joined by dots, null where a row lacks one."""
     flat = [dict(_leaves(row)) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
-    return pa.table({name: arrow_column([row.get(name) for row in flat]) for name in names})
+    return {name: [row.get(name) for row in flat] for name in names}
+
+
+def arrow_from(columns: dict[str, list[Any]]) -> pa.Table:
+    """Return columns as a table."""
+    return pa.table({name: arrow_column(values) for name, values in columns.items()})
 
 
 def arrow_column(values: list[Any]) -> pa.Array:

@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from wandb_mirror.api.frames import arrow_from_rows, need, pandas_from_rows, polars_from
+from wandb_mirror.api.frames import arrow_from, columns_of, need, polars_from
 from wandb_mirror.api.generations import Generation
 from wandb_mirror.query.across import load_across
 from wandb_mirror.query.series import Series
@@ -72,13 +72,23 @@ class HistoryScan(Iterator[dict[str, Any]]):
         self.scan_offset = 0
         self.page_offset = steps[-1] + 1 if steps else self._stop_step
 
+    def _columns(self) -> dict[str, list[Any]]:
+        """Return all rows as columns; nested keys are joined by dots."""
+        if self.keys:
+            return columns_of(list(self))
+        steps = self._series.load_steps(self.min_step, self._stop_step)
+        return self._series.load_columns(steps)
+
     def to_arrow(self) -> pa.Table:
-        """Return all rows as a table, a column a key; nested ones are joined by dots."""
-        return arrow_from_rows(list(self))
+        """Return all rows as a table, a column a key; nested ones are joined by dots.
+
+        A column of several sorts of values is text, JSON where it is no string.
+        """
+        return arrow_from(self._columns())
 
     def to_pandas(self) -> Any:
-        """Return all rows as a pandas DataFrame."""
-        return pandas_from_rows(list(self))
+        """Return all rows as a pandas DataFrame, a column a key; nested ones are joined by dots."""
+        return need("pandas").DataFrame(self._columns())
 
     def to_polars(self) -> Any:
         """Return all rows as a polars DataFrame."""

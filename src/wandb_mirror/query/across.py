@@ -29,7 +29,7 @@ def load_across(published: Published, run_nos: Sequence[int], keys: Sequence[str
         part = f"(FROM _data.history WHERE key_no IN ({', '.join(map(str, numbers))})) h{place}"
         source += part if place == 0 else f" JOIN {part} USING (run_no, step)"
     return published.join(
-        f"SELECT {', '.join(columns)} FROM {source} JOIN chosen c USING (run_no) "
+        f"SELECT {', '.join(columns)} FROM {source} JOIN chosen c ON c.number = run_no "
         "JOIN _data.runs r USING (run_no) ORDER BY c.place, h0.step",
         run_nos,
     )

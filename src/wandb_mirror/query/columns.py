@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Sequence
 from typing import Any
 
 from wandb_mirror.jsontext import NON_FINITE
@@ -45,7 +46,7 @@ def end_of(key_nos: Sequence[int], start: int) -> int:
 
 
 def fill_column(
-    steps: list[int], at: list[int], values: list[float], others: dict[int, Any]
+    steps: array[int], at: array[int], values: list[float], others: dict[int, Any]
 ) -> Column:
     """Return one key's value at every step."""
     if others:
@@ -61,36 +62,37 @@ def fill_column(
     return [by_step.get(step, MISSING) for step in steps]
 
 
-def as_rows(columns: dict[str, Column]) -> Iterator[dict[str, Any]]:
-    """Yield dicts, without the keys that a row lacks."""
+def as_rows(columns: dict[str, Column]) -> list[dict[str, Any]]:
+    """Return dicts, without the keys that a row lacks."""
     names = list(columns)
-    if any(any(value is MISSING for value in column) for column in columns.values()):
-        for row in zip(*columns.values(), strict=True):
-            yield {
-                name: value for name, value in zip(names, row, strict=True) if value is not MISSING
-            }
-        return
-    for row in zip(*columns.values(), strict=True):
-        yield dict(zip(names, row, strict=True))
+    rows = zip(*columns.values(), strict=True)
+    if not any(MISSING in column for column in columns.values()):
+        return [dict(zip(names, row, strict=True)) for row in rows]
+    return [
+        {name: value for name, value in zip(names, row, strict=True) if value is not MISSING}
+        for row in rows
+    ]
 
 
-def complete_rows(columns: dict[str, Column]) -> Iterator[dict[str, Any]]:
-    """Yield dicts of the rows that lack nothing."""
+def complete_rows(columns: dict[str, Column]) -> list[dict[str, Any]]:
+    """Return dicts of the rows that lack nothing."""
     names = list(columns)
-    for row in zip(*columns.values(), strict=True):
-        if not any(value is MISSING for value in row):
-            yield dict(zip(names, row, strict=True))
+    return [
+        dict(zip(names, row, strict=True))
+        for row in zip(*columns.values(), strict=True)
+        if MISSING not in row
+    ]
 
 
-def with_nested(
-    rows: Iterator[dict[str, Any]], nested: Sequence[tuple[tuple[str, ...], Column]]
-) -> Iterator[dict[str, Any]]:
-    """Yield rows with the leaves of nested values put back in their places."""
-    for place, row in enumerate(rows):
-        for path, column in nested:
-            if column[place] is not MISSING:
-                put(row, path, column[place])
-        yield row
+def put_nested(
+    rows: list[dict[str, Any]], nested: Sequence[tuple[tuple[str, ...], Column]]
+) -> list[dict[str, Any]]:
+    """Return rows with the leaves of nested values put back in their places."""
+    for path, column in nested:
+        for row, value in zip(rows, column, strict=True):
+            if value is not MISSING:
+                put(row, path, value)
+    return rows
 
 
 def put(row: dict[str, Any], path: Sequence[str], value: Any) -> None:

@@ -34,7 +34,8 @@ def load_flat_runs(question: RunsQuestion, run_nos: Sequence[int]) -> pa.Table:
     ]
     listed = ", ".join(f"r.{quote(name)}" for name in shown)
     table = published.join(
-        f"SELECT {listed} FROM {question.source} r JOIN chosen c USING (run_no) ORDER BY c.place",
+        f"SELECT {listed} FROM {question.source} r JOIN chosen c ON c.number = r.run_no "
+        "ORDER BY c.place",
         run_nos,
     )
     if not run_nos:
@@ -68,7 +69,7 @@ def _with_rest(
     found = question.published.join(
         f"SELECT p.* EXCLUDE (run_no) FROM chosen c LEFT JOIN (PIVOT (SELECT run_no, key_no, "
         f"coalesce(text, value) AS v FROM _data.run_{source} WHERE key_no IN ({listed})) "
-        f"ON key_no IN ({listed}) USING first(v) GROUP BY run_no) p USING (run_no) "
+        f"ON key_no IN ({listed}) USING first(v) GROUP BY run_no) p ON p.run_no = c.number "
         "ORDER BY c.place",
         run_nos,
     )

@@ -106,14 +106,14 @@ class Published:
             return self._connection.sql(sql, params=list(parameters) or None).to_arrow_table()
 
     def join(self, sql: str, numbers: Sequence[int]) -> pa.Table:
-        """Return the result of a query of ours that names ``chosen``: ``run_no`` and ``place``."""
+        """Return the result of a query of ours that names ``chosen``: ``number`` and ``place``."""
         columns = [
-            pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(array("i", each))])
+            pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(array("q", each))])
             for each in (numbers, range(len(numbers)))  # pa.array would import pandas
         ]
         with self._lock:
             self._connection.register(
-                "chosen", pa.Table.from_arrays(columns, names=["run_no", "place"])
+                "chosen", pa.Table.from_arrays(columns, names=["number", "place"])
             )
             try:
                 return self._connection.sql(sql).to_arrow_table()

@@ -7,7 +7,7 @@ quicker than a PIVOT, and a key that one step lacks is missing in that row, not 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from wandb_mirror.query.columns import (
     end_of,
     fill_column,
     put,
-    with_nested,
+    put_nested,
     with_numbers,
 )
 from wandb_mirror.query.published import Published
@@ -38,6 +38,8 @@ class Metric:
     path: tuple[str, ...]
     name: str
     """As ``metrics`` shows it: parts joined by dots, with ``~2`` where another came first."""
+    has_others: bool
+    """Whether some of its values are no numbers, or none that a DOUBLE holds exactly."""
 
 
 @dataclass(slots=True)
@@ -53,11 +55,15 @@ class Series:
         """The keys that the run logged, those that its project knew first come first."""
         if self._metrics is None:
             found = self.published.rows(
-                "SELECT k.key_no, k.path, k.name FROM _data.metric_stats m "
+                "SELECT k.key_no, k.path, k.name, m.others + m.inexact > 0 "
+                "FROM _data.metric_stats m "
                 "JOIN _data.keys k ON k.key_no = m.key_no WHERE m.run_no = ? ORDER BY k.key_no",
                 [self.run_no],
             )
-            self._metrics = [Metric(no, tuple(loads(path)), name) for no, path, name in found]
+            self._metrics = [
+                Metric(number, tuple(loads(path)), name, bool(has_others))
+                for number, path, name, has_others in found
+            ]
         return self._metrics
 
     def load_steps(self, first: int = 0, stop: int | None = None) -> list[int]:
@@ -69,7 +75,7 @@ class Series:
             + " ORDER BY step",
             [self.run_no, first],
         )
-        return _numbers(table.column(0), "q")
+        return _numbers(table.column(0), "q").tolist()
 
     def load_rows(self, keys: Sequence[str] | None, steps: Sequence[int]) -> list[dict[str, Any]]:
         """Return the rows at some steps, which are given in order.
@@ -80,26 +86,36 @@ class Series:
         if not steps:
             return []
         if keys is None:
-            return list(self._whole_rows(steps))
-        return list(self._chosen_rows(list(dict.fromkeys(keys)), steps))
+            return self._whole_rows(steps)
+        return self._chosen_rows(list(dict.fromkeys(keys)), steps)
 
-    def _whole_rows(self, steps: Sequence[int]) -> Iterator[dict[str, Any]]:
+    def load_columns(self, steps: Sequence[int]) -> dict[str, Column]:
+        """Return a column a metric at some steps, under its name; null where there is none."""
+        if not steps:
+            return {}
+        loaded = self._load_columns(self.metrics, steps)
+        columns = self._load_own(steps) | {each.name: loaded[each.key_no] for each in self.metrics}
+        return {
+            name: [None if value is MISSING else value for value in column]
+            if MISSING in column
+            else column
+            for name, column in columns.items()
+        }
+
+    def _whole_rows(self, steps: Sequence[int]) -> list[dict[str, Any]]:
         columns = self._load_own(steps)
         loaded = self._load_columns(self.metrics, steps)
         flat = [each for each in self.metrics if len(each.path) == 1]
         for metric in flat:
             columns[metric.path[0]] = loaded[metric.key_no]
         nested = [each for each in self.metrics if len(each.path) > 1]
-        rows = as_rows(columns)
-        if not nested:
-            return rows
-        return with_nested(rows, [(each.path, loaded[each.key_no]) for each in nested])
+        return put_nested(as_rows(columns), [(each.path, loaded[each.key_no]) for each in nested])
 
-    def _chosen_rows(self, keys: Sequence[str], steps: Sequence[int]) -> Iterator[dict[str, Any]]:
+    def _chosen_rows(self, keys: Sequence[str], steps: Sequence[int]) -> list[dict[str, Any]]:
         own = self._load_own(steps)
         wanted = {key: self.find(key) for key in keys if key not in own}
         if not all(wanted.values()):
-            return iter(())
+            return []
         loaded = self._load_columns(list({m for found in wanted.values() for m in found}), steps)
         columns: dict[str, Column] = {"_step": list(steps)}
         for key in keys:
@@ -130,19 +146,18 @@ class Series:
 
     def _load_own(self, steps: Sequence[int]) -> dict[str, Column]:
         """Return the columns that every history has."""
-        table = self.published.table(
-            "SELECT step, timestamp, runtime FROM _data.steps "
-            "WHERE run_no = ? AND step BETWEEN ? AND ? ORDER BY step",
-            [self.run_no, steps[0], steps[-1]],
+        table = self._read(
+            f"SELECT step, timestamp, runtime FROM _data.steps {self._where(steps)} ORDER BY step",
+            steps,
         )
-        found = _numbers(table.column(0), "q")
+        found = _numbers(table.column(0), "q").tolist()
         columns: dict[str, Column] = {"_step": list(steps)}
         for place, name in enumerate(OWN[1:], 1):
             column = table.column(place)
             if column.null_count:
                 values = [MISSING if each is None else each for each in column.to_pylist()]
             else:
-                values = _numbers(column, "d")
+                values = _numbers(column, "d").tolist()
             by_step = values if found == columns["_step"] else dict(zip(found, values, strict=True))
             columns[name] = values if by_step is values else [by_step[step] for step in steps]
         return columns
@@ -154,18 +169,18 @@ class Series:
         if not metrics:
             return columns
         listed = ", ".join(str(metric.key_no) for metric in metrics)
-        where = f"WHERE run_no = ? AND key_no IN ({listed}) AND step BETWEEN ? AND ?"
-        bounds = [self.run_no, steps[0], steps[-1]]
-        table = self.published.table(
+        where = f"{self._where(steps)} AND key_no IN ({listed})"
+        table = self._read(
             "SELECT key_no, step, coalesce(value, 'nan'::DOUBLE) AS value "
             f"FROM _data.history {where} ORDER BY key_no, step",
-            bounds,
+            steps,
         )
-        others = self._load_others(where, bounds)
+        has_others = any(metric.has_others for metric in metrics)
+        others = self._load_others(where, steps) if has_others else {}
         key_nos = _numbers(table.column(0), "i")
         at = _numbers(table.column(1), "q")
-        values = _numbers(table.column(2), "d")
-        all_steps = list(steps)
+        values = _numbers(table.column(2), "d").tolist()
+        all_steps = array("q", steps)
         start = 0
         while start < len(key_nos):
             end = end_of(key_nos, start)
@@ -176,24 +191,38 @@ class Series:
             start = end
         return columns
 
-    def _load_others(self, where: str, bounds: Sequence[int]) -> dict[int, dict[int, Any]]:
+    def _load_others(self, where: str, steps: Sequence[int]) -> dict[int, dict[int, Any]]:
         """Return the values that are no plain numbers, by key and step."""
+        sql = f"SELECT key_no, step, json FROM _data.history {where} AND json IS NOT NULL"
         others: dict[int, dict[int, Any]] = {}
-        for key_no, step, text in self.published.rows(
-            f"SELECT key_no, step, json FROM _data.history {where} AND json IS NOT NULL", bounds
-        ):
-            others.setdefault(key_no, {})[step] = with_numbers(loads(text))
+        for row in self._read(sql, steps).to_pylist():
+            others.setdefault(row["key_no"], {})[row["step"]] = with_numbers(loads(row["json"]))
         return others
 
+    def _where(self, steps: Sequence[int]) -> str:
+        """Return the condition on the run and on steps; few of many are handed to ``_read``."""
+        where = f"WHERE run_no = {self.run_no} AND step BETWEEN {steps[0]} AND {steps[-1]}"
+        return f"{where} AND step IN (SELECT number FROM chosen)" if _is_sparse(steps) else where
 
-def _numbers(column: pa.ChunkedArray, code: str) -> list[Any]:
-    """Return a column without nulls as Python numbers, straight from memory."""
-    found = array(code)
+    def _read(self, sql: str, steps: Sequence[int]) -> pa.Table:
+        if _is_sparse(steps):
+            return self.published.join(sql, steps)
+        return self.published.table(sql)
+
+
+def _is_sparse(steps: Sequence[int]) -> bool:
+    """Tell whether more steps lie between the first and the last than are wanted."""
+    return steps[-1] - steps[0] >= 2 * len(steps)
+
+
+def _numbers(column: pa.ChunkedArray, code: str) -> array[Any]:
+    """Return a column without nulls, straight from memory."""
+    found: array[Any] = array(code)
     for chunk in column.chunks:
         start = chunk.offset * found.itemsize
         buffer = memoryview(chunk.buffers()[1]) if len(chunk) else b""
         found.frombytes(buffer[start : start + len(chunk) * found.itemsize])
-    return found.tolist()
+    return found
 
 
 def _merge(key: str, metrics: Sequence[Metric], loaded: dict[int, Column]) -> Column:
