@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import os
+import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wandb_mirror.api.catalog import Catalog
 from wandb_mirror.api.generations import Generations
+from wandb_mirror.api.makers import MAKERS
 from wandb_mirror.api.paths import parse_object_path, parse_project_path
 from wandb_mirror.api.projects import Project, Projects
-from wandb_mirror.api.refusals import EDITS, LOGGING, refused
-from wandb_mirror.api.run import Run, find_run_row
+from wandb_mirror.api.refusals import (
+    ACCOUNTS,
+    EDITS,
+    LAUNCH,
+    LOGGING,
+    SERVER_ONLY,
+    UPLOADS,
+    refused,
+)
+from wandb_mirror.api.reports import BetaReport, Reports
+from wandb_mirror.api.run import Run
 from wandb_mirror.api.runs import Runs
+from wandb_mirror.api.sweeps import Sweep
 from wandb_mirror.api.users import User, load_viewer
-from wandb_mirror.errors import BadPath, OnlyUpstream
+from wandb_mirror.errors import BadPath, NotMirrored, OnlyUpstream
 from wandb_mirror.query.order import DEFAULT_ORDER
 from wandb_mirror.query.place import find_mirror, locate_published
 
+PROJECT_PARTS, RUN_PARTS, LONGEST = 2, 3, 4
 SETTINGS = {
     "entity": "WANDB_ENTITY",
     "project": "WANDB_PROJECT",
@@ -26,7 +40,7 @@ SETTINGS = {
 """Defaults for paths, and the variables of the environment that set them."""
 
 
-class Api:
+class Api(Catalog):
     """Ask the mirror as you would ask W&B.
 
     from wandb_mirror import Api
@@ -42,7 +56,21 @@ class Api:
 
     create_run = refused(LOGGING)
     create_project = refused(EDITS)
+    create_registry = refused(EDITS)
+    create_automation = refused(EDITS)
+    update_automation = refused(EDITS)
+    delete_automation = refused(EDITS)
+    create_team = refused(ACCOUNTS)
+    create_user = refused(ACCOUNTS)
+    create_custom_chart = refused(UPLOADS)
     sync_tensorboard = refused(LOGGING)
+    organization = refused(f"organizations are not mirrored: {SERVER_ONLY}")
+    job = refused(LAUNCH)
+    list_jobs = refused(LAUNCH)
+    run_queue = refused(LAUNCH)
+    create_run_queue = refused(LAUNCH)
+    upsert_run_queue = refused(LAUNCH)
+    queued_run = refused(LAUNCH)
 
     def __init__(
         self,
@@ -68,7 +96,7 @@ class Api:
         }
         self.api_key = None
         self._generations = Generations(
-            locate_published(folder, settings), include_deleted=include_deleted
+            locate_published(folder, settings), include_deleted=include_deleted, makers=MAKERS
         )
         self._generations.current()
         self._kept: dict[tuple[Any, ...], Any] = {}
@@ -111,6 +139,12 @@ class Api:
             found = self._kept[key] = (generation, make())
         return found[1]
 
+    def _make(self, sort: str, *path: str) -> Any:
+        return self._generations.make(sort, self._generations.current(), *path)
+
+    def _project_path(self, path: str | None) -> tuple[str, str]:
+        return parse_project_path(path, self._entity, self.settings["project"])
+
     def runs(
         self,
         path: str | None = None,
@@ -125,7 +159,7 @@ class Api:
         Filters are W&B's (docs/filters.md). Orders are keys by comma, each with + or -. The same
         question gives the same list until ``flush()`` or a newer publication. Raises ``BadPath``.
         """
-        place = parse_project_path(path, self._entity, self.settings["project"])
+        place = self._project_path(path)
         runs: Runs = self._keep(
             ("runs", place, str(filters or {}), order),
             lambda: Runs(
@@ -146,12 +180,8 @@ class Api:
         The same path gives the same object until ``flush()`` or a newer publication.
         """
         place = parse_object_path(path, self._entity, self.settings["project"])
-        run: Run = self._keep(("run", place), lambda: self._find_run(*place))
+        run: Run = self._keep(("run", place), lambda: self._make("run", *place))
         return run
-
-    def _find_run(self, entity: str, project: str, run_id: str) -> Run:
-        generation = self._generations.current()
-        return Run(self._generations, generation, find_run_row(generation, entity, project, run_id))
 
     def projects(self, entity: str | None = None, per_page: int = 200) -> Projects:
         """Return the projects of an entity that are mirrored; raises ``BadPath``."""
@@ -164,3 +194,45 @@ class Api:
     def project(self, name: str, entity: str | None = None) -> Project:
         """Return a project, of which nothing is read yet; raises ``BadPath``."""
         return Project(self._generations, self._need_entity(entity), name)
+
+    def sweep(self, path: str = "") -> Sweep:
+        """Return one sweep; raises ``BadPath`` and ``NotMirrored``."""
+        place = parse_object_path(path, self._entity, self.settings["project"])
+        sweep: Sweep = self._keep(("sweep", place), lambda: self._make("sweep", *place))
+        return sweep
+
+    def reports(self, path: str = "", name: str | None = None, per_page: int = 50) -> Reports:
+        """Return the reports of a project, or those of one name; raises ``BadPath``."""
+        place = self._project_path(path)
+        wanted = None if name is None else urllib.parse.unquote(name)
+        reports: Reports = self._keep(
+            ("reports", place, wanted),
+            lambda: Reports(self._generations, place, wanted, per_page),
+        )
+        return reports
+
+    def from_path(self, path: str) -> Project | Run | Sweep | BetaReport:
+        """Return what a path means: a project, run, sweep or report.
+
+        ``entity/project``, ``entity/project/run``, ``…/runs/run``, ``…/sweeps/sweep``,
+        ``…/reports/title--id``. Raises ``BadPath`` and ``NotMirrored``.
+        """
+        parts = path.strip("/ ").split("/")
+        if len(parts) == PROJECT_PARTS:
+            return self.project(parts[1], parts[0])
+        if len(parts) == RUN_PARTS:
+            return self.run(path)
+        if len(parts) == LONGEST and parts[2].startswith("run"):
+            return self.run("/".join([*parts[:2], parts[3]]))
+        if len(parts) == LONGEST and parts[2].startswith("sweep"):
+            return self.sweep("/".join([*parts[:2], parts[3]]))
+        if len(parts) == LONGEST and parts[2].startswith("report"):
+            own = parts[3].rpartition("--")[2].replace("=", "")
+            for report in self.reports("/".join(parts[:2])):
+                if report.id.replace("=", "") == own:
+                    return report
+            raise NotMirrored(f"Could not find report {path}: it is not in this mirror")
+        raise BadPath(
+            f"Invalid path: {path!r}, should be TEAM/PROJECT/TYPE/ID where TYPE is runs, sweeps, "
+            "or reports"
+        )

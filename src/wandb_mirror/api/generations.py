@@ -7,7 +7,7 @@ sees the newest. A file that was replaced stays readable for those who have it o
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -49,8 +49,8 @@ class Generation:
         return frozenset(
             name
             for (name,) in self.published.rows(
-                "SELECT view_name FROM duckdb_views() "
-                "WHERE database_name = 'mirror' AND schema_name = 'main'"
+                "SELECT table_name FROM information_schema.tables "
+                "WHERE table_catalog = 'mirror' AND table_schema = 'main'"
             )
         )
 
@@ -62,6 +62,11 @@ class Generation:
             return ""
         return str(found["url"]).removesuffix(f"{found['entity']}/{found['project']}")
 
+    @cached_property
+    def user_names(self) -> dict[str, str]:
+        """The shown names of the users that are known, by username."""
+        return dict(self.published.rows("SELECT username, name FROM main.users"))
+
     def find_project(self, entity: str, project: str) -> Row | None:
         """Return a project's row, the one that is still visible where two had its name."""
         return self.one(
@@ -70,14 +75,20 @@ class Generation:
             [entity, project],
         )
 
-    def need_view(self, name: str, what: str) -> str:
-        """Return a view's name; raises ``NotMirrored`` where the file lacks it."""
-        if name not in self.views:
+    def live(self, view: str, condition: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return the rows of a view that upstream has not deleted, unless those are asked for.
+
+        Raises ``NotMirrored`` where the file lacks the view.
+        """
+        if view not in self.views:
             raise NotMirrored(
-                f"{what} are not in this mirror: a program that did not know them published it; "
-                "'wandb-mirror sync' fetches them"
+                f"{view.replace('_', ' ')} are not in this mirror: the program that published it "
+                "did not know them; 'wandb-mirror sync' fetches them"
             )
-        return f"main.{name}"
+        rows = self.rows(f"SELECT * FROM main.{view} WHERE {condition}", parameters)
+        if self.include_deleted:
+            return rows
+        return [row for row in rows if row.get("deleted_at") is None]
 
 
 def write_time(time: datetime) -> str:
@@ -91,8 +102,15 @@ class Generations:
 
     path: Path
     include_deleted: bool
+    makers: Mapping[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
+    """What makes an object of each sort: runs lead to artifacts and artifacts to runs, and their
+    modules cannot import each other."""
     _current: Generation | None = field(default=None, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def make(self, sort: str, generation: Generation, *arguments: Any) -> Any:
+        """Return an object of a sort in a generation; see ``makers``."""
+        return self.makers[sort](self, generation, *arguments)
 
     def current(self) -> Generation:
         """Return the newest generation; raises ``NotMirrored`` and ``CorruptFile``."""

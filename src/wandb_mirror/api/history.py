@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from wandb_mirror.api.frames import arrow_from, columns_of, need, polars_from
@@ -144,6 +145,22 @@ def sample(
         for row in rows:
             del row["_step"]
     return rows
+
+
+def sample_system(
+    generation: Generation, path: tuple[str, str, str], samples: int
+) -> list[dict[str, Any]]:
+    """Return at most ``samples`` samples of the machine's own metrics, spread evenly."""
+    rows: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for row in generation.live(
+        "system_metrics",
+        "entity = ? AND project = ? AND run_id = ? ORDER BY timestamp, runtime, key",
+        path,
+    ):
+        time = datetime.fromisoformat(row["timestamp"]).timestamp() if row["timestamp"] else None
+        head = {"_timestamp": time, "_runtime": row["runtime"]}
+        rows.setdefault((row["timestamp"], row["runtime"]), head)[row["key"]] = row["value"]
+    return _spread(list(rows.values()), samples)
 
 
 def _spread(found: list[Any], count: int) -> list[Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from wandb_mirror.api.artifacts import ArtifactCollections, ArtifactTypes
 from wandb_mirror.api.attrs import Attrs, frame
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Pages
 from wandb_mirror.api.refusals import SERVER_ONLY, refused_property
+from wandb_mirror.api.sweeps import Sweeps
 from wandb_mirror.errors import NotMirrored
 
 
@@ -75,6 +78,34 @@ class Project(Attrs):
     def url(self) -> str:
         """Where people look at it."""
         return f"{self._generation.app_url}{self.entity}/{self.name}/workspace"
+
+    def _place(self) -> tuple[str, str]:
+        return self.entity, self.name
+
+    def artifacts_types(self, per_page: int = 50) -> ArtifactTypes:
+        """Return the types of artifacts in it."""
+        return ArtifactTypes(self._generations, self._place(), per_page)
+
+    def collections(
+        self,
+        filters: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        per_page: int = 50,
+    ) -> ArtifactCollections:
+        """Return the collections of artifacts in it that pass a filter."""
+        return ArtifactCollections(
+            self._generations, self._place(), None, per_page, filters=filters, order=order
+        )
+
+    def sweeps(
+        self,
+        per_page: int = 50,
+        filters: dict[str, Any] | None = None,
+        order: str | None = None,
+    ) -> Sweeps:
+        """Return its sweeps that pass a filter, the newest first; ``order`` means nothing."""
+        del order
+        return Sweeps(self._generations, self._place(), per_page, filters)
 
     def to_html(self, height: int = 420, hidden: bool = False) -> str:
         """Return an iframe of the project's page."""

@@ -1,41 +1,24 @@
-"""A run (``wandb.apis.public.runs.Run``)."""
+"""A run (``wandb.apis.public.runs.Run``) and what it leads to."""
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.parse
 from typing import Any, Literal
 
-from wandb_mirror.api.attrs import Attrs, frame, queue_edit
+from wandb_mirror.api.console import ConsoleLogs
+from wandb_mirror.api.files import File, Files
 from wandb_mirror.api.frames import pandas_from_rows
-from wandb_mirror.api.generations import Generation, Generations, Row
-from wandb_mirror.api.history import HistoryScan, sample
-from wandb_mirror.api.refusals import (
-    BYTES,
-    CONTROL,
-    EDITS,
-    LOGGING,
-    UPLOADS,
-    refused,
-)
-from wandb_mirror.api.run_rows import (
-    HeavyPage,
-    attributes_of,
-    load_history_keys,
-    load_last_step,
-    load_run_rows,
-)
-from wandb_mirror.api.summary import HTTPSummary
-from wandb_mirror.api.users import User
-from wandb_mirror.errors import BadFilter, NotMirrored
+from wandb_mirror.api.history import HistoryScan, sample, sample_system
+from wandb_mirror.api.refusals import BYTES, CONTROL, EDITS, LOGGING, UPLOADS, refused
+from wandb_mirror.api.run_fields import RunFields
+from wandb_mirror.errors import BadFilter
 from wandb_mirror.query.series import Series
 
 ENDED = ("finished", "crashed", "failed", "killed")
 SECONDS_BETWEEN_LOOKS = 5.0
 
 
-class Run(Attrs):
+class Run(RunFields):
     """One run, as it was in the generation that it was read from.
 
     Fields are upstream's under snake_case names: ``created_at``, ``job_type``, ``commit``.
@@ -52,164 +35,50 @@ class Run(Attrs):
         f"{BYTES}; the whole history is here: run.scan_history().to_arrow(), or export to Parquet"
     )
 
-    def __init__(self, generations: Generations, generation: Generation, row: Row) -> None:
-        super().__init__({})
-        self._generations = generations
-        self._take(generation, row, HeavyPage(generation, [row["run_no"]]))
-
-    def _take(self, generation: Generation, row: Row, heavy: HeavyPage) -> None:
-        """Become what a row says."""
-        self._generation = generation
-        self._run_no = int(row["run_no"])
-        self._heavy = heavy
-        self._attrs = attributes_of(row)
-        self._entity = row["entity"]
-        self.project = row["project"]
-        self.user = None if row["user"] is None else User(row["user"])
-        self._loaded: dict[str, dict[str, Any]] = {}
-        self._summary: HTTPSummary | None = None
-
-    def share(self, heavy: HeavyPage) -> None:
-        """Read heavy columns together with the other runs of a page."""
-        self._heavy = heavy
-
-    def _column(self, name: str) -> dict[str, Any]:
-        if name not in self._loaded:
-            self._loaded[name] = self._heavy.load(self._run_no, name)
-        return self._loaded[name]
+    @property
+    def sweep(self) -> Any:
+        """The sweep it belongs to, None where it belongs to none."""
+        if not self.sweep_name:
+            return None
+        if self._sweep is None:
+            path = (self.entity, self.project, self.sweep_name)
+            self._sweep = self._generations.make("sweep", self._generation, *path)
+        return self._sweep
 
     @property
-    def entity(self) -> str:
-        """The entity that owns the project."""
-        return str(self._entity)
+    def metadata(self) -> dict[str, Any] | None:
+        """None: what W&B's client reads from ``wandb-metadata.json`` needs that file's bytes."""
+        return None
 
-    @property
-    def username(self) -> str:
-        """The entity, as W&B's client has it; who started the run is ``user.username``."""
-        return self.entity
+    def files(
+        self, names: list[str] | None = None, pattern: str | None = None, per_page: int = 50
+    ) -> Files:
+        """Return its files, those of some names, or those that match SQL's LIKE; no bytes."""
+        return Files(self._generation, self, names or [], per_page, pattern)
 
-    @property
-    def storage_id(self) -> str:
-        """The id that mutations take."""
-        return str(self._attrs["id"])
+    def file(self, name: str) -> File:
+        """Return one of its files; raises ``IndexError`` where there is none of the name."""
+        return self.files([name])[0]
 
-    @property
-    def id(self) -> str:
-        """The run's id, unique within its project."""
-        return str(self._attrs["name"])
+    def console_logs(self, *, per_page: int = 1000, last: int | None = None) -> ConsoleLogs:
+        """Return what it wrote to the console, or the last lines of it."""
+        return ConsoleLogs(self._generation, self, per_page, last)
 
-    @id.setter
-    def id(self, new_id: str) -> None:
-        self._attrs["name"] = new_id
+    def logged_artifacts(self, per_page: int = 100) -> Any:
+        """Return the artifacts that it made."""
+        make, generation = self._generations.make, self._generation
+        return make("run_artifacts", generation, self._place(), "output", per_page)
 
-    @property
-    def name(self) -> str | None:
-        """The name that people see."""
-        shown: str | None = self._attrs["displayName"]
-        return shown
-
-    @name.setter
-    def name(self, new_name: str) -> None:
-        self._attrs["displayName"] = new_name
-
-    @property
-    def state(self) -> str:
-        """Its state in lower case: running, finished, failed, crashed, killed, …."""
-        return str(self._attrs["state"])
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The user's config; what is changed in it is local."""
-        return self._column("config")
-
-    @property
-    def rawconfig(self) -> dict[str, Any]:
-        """The config; keys that W&B's client keeps for itself are not published."""
-        return self._column("config")
-
-    @property
-    def json_config(self) -> str:
-        """The config as upstream takes it, as JSON."""
-        wire = {key: {"value": value, "desc": None} for key, value in self.config.items()}
-        return json.dumps(wire)
-
-    @property
-    def summary_metrics(self) -> dict[str, Any]:
-        """The summary as a plain dict."""
-        return self._column("summary")
-
-    @property
-    def summary(self) -> HTTPSummary:
-        """The summary, which also answers to dots; what is changed in it is local."""
-        if self._summary is None:
-            self._summary = HTTPSummary(self.summary_metrics, self)
-        return self._summary
-
-    @property
-    def system_metrics(self) -> dict[str, Any]:
-        """The last sample of the machine's own metrics."""
-        return self._column("system_metrics")
-
-    @property
-    def history_keys(self) -> dict[str, Any]:
-        """Which metrics it logged, how often, and the last number of each."""
-        return load_history_keys(self._generation, self._run_no)
-
-    @property
-    def lastHistoryStep(self) -> int:
-        """The last step that is stored, -1 where there is none."""
-        return load_last_step(self._generation, self._run_no)
-
-    @property
-    def sweep_name(self) -> str | None:
-        """The id of the sweep it belongs to."""
-        sweep: str | None = self._attrs["sweepName"]
-        return sweep
-
-    @property
-    def path(self) -> list[str]:
-        """Entity, project and id, each as it stands in a URL."""
-        return [urllib.parse.quote(part, safe="") for part in (self.entity, self.project, self.id)]
-
-    @property
-    def url(self) -> str:
-        """Where people look at it."""
-        entity, project, run_id = self.path
-        return f"{self._generation.app_url}{entity}/{project}/runs/{run_id}"
-
-    def load(self, force: bool = False) -> dict[str, Any]:
-        """Return upstream's fields; with ``force`` as the newest generation has them."""
-        if force:
-            generation = self._generations.current()
-            fresh = find_run_row(generation, self.entity, self.project, self.id)
-            self._take(generation, fresh, HeavyPage(generation, [fresh["run_no"]]))
-        return self._attrs
-
-    def load_full_data(self, force: bool = False) -> dict[str, Any]:
-        """Return upstream's fields with config, summary and system metrics among them."""
-        heavy = {
-            "config": self.config if not force else None,
-            "summaryMetrics": self.summary_metrics if not force else None,
-            "systemMetrics": self.system_metrics if not force else None,
-        }
-        if force:
-            self.load(force=True)
-            return self.load_full_data()
-        return self._attrs | heavy | {"rawconfig": self.rawconfig}
+    def used_artifacts(self, per_page: int = 100) -> Any:
+        """Return the artifacts that it took as input."""
+        make, generation = self._generations.make, self._generation
+        return make("run_artifacts", generation, self._place(), "input", per_page)
 
     def wait_until_finished(self) -> None:
         """Wait until a publication shows that it ended; something else must sync meanwhile."""
         while self.state not in ENDED:
             time.sleep(SECONDS_BETWEEN_LOOKS)
             self.load(force=True)
-
-    def update(self) -> None:
-        """Save what was edited; raises ``OnlyUpstream``."""
-        queue_edit(self)
-
-    def save(self) -> None:
-        """Save what was edited; raises ``OnlyUpstream``."""
-        queue_edit(self)
 
     def _series(self) -> Series:
         return Series(self._generation.published, self._run_no)
@@ -231,7 +100,8 @@ class Run(Attrs):
         if stream == "system":
             if keys:
                 raise BadFilter("history: keys cannot be chosen from the system's metrics")
-            raise NotMirrored(f"{self!r}: its system metrics are not in this mirror")
+            rows = sample_system(self._generation, self._place(), samples)
+            return pandas_from_rows(rows) if pandas else rows
         rows = sample(self._series(), samples, keys or None, x_axis)
         return pandas_from_rows(rows) if pandas else rows
 
@@ -257,17 +127,6 @@ class Run(Attrs):
 
     beta_scan_history = scan_history
 
-    def to_html(self, height: int = 420, hidden: bool = False) -> str:
-        """Return an iframe of the run's page."""
-        return frame(self.url, height, hidden=hidden, name="run")
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def __repr__(self) -> str:
-        """Return its path and state."""
-        return f"<Run {'/'.join(self.path)} ({self.state})>"
-
 
 def _check_keys(keys: object) -> None:
     """Raise ``BadFilter`` for keys that are no list of strings."""
@@ -275,28 +134,3 @@ def _check_keys(keys: object) -> None:
         return
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise BadFilter(f"keys must be specified in a list of strings, not {keys!r}: ['loss']")
-
-
-def find_run_row(generation: Generation, entity: str, project: str, run_id: str) -> Row:
-    """Return a run's row; raises ``NotMirrored``."""
-    found = generation.one(
-        "SELECT r.run_no, r.deleted_at FROM _data.runs r "
-        "JOIN _data.projects p ON p.project_no = r.project_no "
-        "WHERE p.entity = ? AND p.project = ? AND r.run_id = ? "
-        "ORDER BY p.inaccessible_since IS NOT NULL LIMIT 1",
-        [entity, project, run_id],
-    )
-    path = f"{entity}/{project}/{run_id}"
-    if found is None:
-        raise NotMirrored(
-            f"Could not find run {path}: it is not in this mirror; check its id with "
-            f"'wandb-mirror runs {entity}/{project}', or fetch it with "
-            f"'wandb-mirror sync {entity}/{project}'"
-        )
-    if found["deleted_at"] is not None and not generation.include_deleted:
-        raise NotMirrored(
-            f"Could not find run {path}: upstream deleted it, the mirror keeps it; "
-            "Api(include_deleted=True) shows it"
-        )
-    [row] = load_run_rows(generation, [found["run_no"]])
-    return row

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wandb_mirror.api.generations import Generation, Row
-from wandb_mirror.api.users import names_of
+from wandb_mirror.errors import NotMirrored
 from wandb_mirror.jsontext import loads
 from wandb_mirror.query.columns import with_numbers
 
@@ -48,14 +48,13 @@ def load_run_rows(generation: Generation, run_nos: Sequence[int]) -> list[Row]:
         "FROM _data.runs r JOIN _data.projects p ON p.project_no = r.project_no "
         f"WHERE r.run_no IN ({listed})"
     )
-    names = names_of(generation)
     by_number = {row["run_no"]: row for row in found}
     for row in found:
         row["tags"] = None if row["tags"] is None else loads(row["tags"])
         row["user"] = (
             None
             if row["username"] is None
-            else {"name": names.get(row["username"]), "username": row["username"]}
+            else {"name": generation.user_names.get(row["username"]), "username": row["username"]}
         )
     return [by_number[run_no] for run_no in run_nos]
 
@@ -111,3 +110,28 @@ def load_last_step(generation: Generation, run_no: int) -> int:
     """Return the largest step that is stored, -1 where there is none."""
     found = generation.one("SELECT last_step FROM _data.cursors WHERE run_no = ?", [run_no])
     return -1 if found is None or found["last_step"] is None else int(found["last_step"])
+
+
+def find_run_row(generation: Generation, entity: str, project: str, run_id: str) -> Row:
+    """Return a run's row; raises ``NotMirrored``."""
+    found = generation.one(
+        "SELECT r.run_no, r.deleted_at FROM _data.runs r "
+        "JOIN _data.projects p ON p.project_no = r.project_no "
+        "WHERE p.entity = ? AND p.project = ? AND r.run_id = ? "
+        "ORDER BY p.inaccessible_since IS NOT NULL LIMIT 1",
+        [entity, project, run_id],
+    )
+    path = f"{entity}/{project}/{run_id}"
+    if found is None:
+        raise NotMirrored(
+            f"Could not find run {path}: it is not in this mirror; check its id with "
+            f"'wandb-mirror runs {entity}/{project}', or fetch it with "
+            f"'wandb-mirror sync {entity}/{project}'"
+        )
+    if found["deleted_at"] is not None and not generation.include_deleted:
+        raise NotMirrored(
+            f"Could not find run {path}: upstream deleted it, the mirror keeps it; "
+            "Api(include_deleted=True) shows it"
+        )
+    [row] = load_run_rows(generation, [found["run_no"]])
+    return row

@@ -40,13 +40,14 @@ class Runs(Pages[Run]):
         *,
         include_sweeps: bool = False,
         lazy: bool = True,
+        generation: Generation | None = None,
     ) -> None:
         super().__init__(per_page)
         self.entity, self.project = path
         self.filters = dict(filters or {})
         self.order = order or DEFAULT_ORDER
         self._generations = generations
-        self._generation: Generation = generations.current()
+        self._generation: Generation = generation or generations.current()
         self._include_sweeps = include_sweeps
         self._lazy = lazy
         self._asked: RunsQuestion | None = None

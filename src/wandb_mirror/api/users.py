@@ -65,7 +65,11 @@ def _teams_of(generation: Generation, username: str) -> list[str]:
     return [row["team"] for row in rows]
 
 
-def names_of(generation: Generation) -> dict[str, str]:
-    """Return the shown names of the users that are known, by username."""
-    rows = generation.rows("SELECT username, name FROM main.users")
-    return {row["username"]: row["name"] for row in rows}
+def search_users(generation: Generation, text: str) -> list[User]:
+    """Return the users that are known whose username or mail address contains a text."""
+    rows = generation.live(
+        "users",
+        "contains(lower(username), lower(?)) OR contains(lower(email), lower(?))",
+        [text, text],
+    )
+    return [make_user(generation, row) for row in rows]
