@@ -182,8 +182,11 @@ class Artifact:
         """Its files by path."""
         return load_manifest(self._generation, self._row["artifact_id"])
 
-    def files(self, names: list[str] | None = None, per_page: int = 50) -> ArtifactFiles:
+    def files(
+        self, names: list[str] | None = None, per_page: int = 50, start: str | None = None
+    ) -> ArtifactFiles:
         """Return its files, or those of some names."""
+        del start
         return ArtifactFiles(self, names, per_page)
 
     def get_entry(self, name: str) -> ArtifactManifestEntry:

@@ -21,6 +21,10 @@ class SummarySubDict(MutableMapping[str, Any]):
         value = self._json_dict[_strip(key)]
         return SummarySubDict(value, self._run) if isinstance(value, dict) else value
 
+    def get(self, k: str, default: Any = None) -> Any:  # type: ignore[override]
+        """Return a value, or a default where it is missing."""
+        return self[k] if _strip(k) in self._json_dict else default
+
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value here, not upstream."""
         self._json_dict[_strip(key)] = _plain(value)
