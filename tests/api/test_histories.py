@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 
 from mirror.making import TEAM
-from wandb_mirror.errors import BadFilter, NotMirrored
+from wandb_mirror.errors import BadFilter, NotMirrored, OnlyUpstream
 
 USUAL = f"{TEAM}/mnist-baselines"
 ODD = f"{TEAM}/oddities"
@@ -142,3 +143,21 @@ def test_the_table_of_runs_leaves_no_key_out(api):
         "one",
         "true",
     )
+
+
+def test_polars_gets_the_same_tables(api):
+    pytest.importorskip("polars")
+    runs = api.runs(USUAL)
+    assert runs.to_polars().columns == runs.to_arrow().column_names
+    assert runs.scan_histories(["loss"]).to_polars().height == len(
+        list(runs.scan_histories(["loss"]))
+    )
+    assert runs[0].scan_history().to_polars().height == 60
+    frame = runs.histories(samples=3, keys=["loss"], format="polars")
+    assert frame.columns == ["_step", "loss", "run_id"]
+
+
+def test_a_frame_without_its_library_says_what_to_install(api, monkeypatch):
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(OnlyUpstream, match="pip install polars"):
+        api.runs(USUAL).to_polars()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from wandb_mirror.api.frames import need, pandas_from_rows, polars_from
 from wandb_mirror.api.generations import Generation, Generations
@@ -13,12 +13,23 @@ from wandb_mirror.api.pages import Pages
 from wandb_mirror.api.run import Run
 from wandb_mirror.api.run_rows import HeavyPage, load_run_rows
 from wandb_mirror.errors import BadFilter, NotMirrored
+from wandb_mirror.query.best import load_best
 from wandb_mirror.query.flat_runs import load_flat_runs
+from wandb_mirror.query.importance import load_importance
 from wandb_mirror.query.order import DEFAULT_ORDER
 from wandb_mirror.query.runs import RunsQuestion, ask_runs
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+class Best(NamedTuple):
+    """A run, the best value that it logged of a metric, and at which step."""
+
+    run: Run
+    value: float
+    step: int
+
 
 FORMATS = ("default", "pandas", "polars")
 
@@ -156,6 +167,27 @@ class Runs(Pages[Run]):
         if not isinstance(keys, list) or not keys or not all(isinstance(k, str) for k in keys):
             raise BadFilter("scan_histories: name the metrics in a list, like ['loss']")
         return ScanAcross(self._generation, self._all_numbers(), keys)
+
+    def best(self, metric: str, goal: str = "minimize") -> Best | None:
+        """Return the run with the best value that any of them ever logged, None without one.
+
+        ``goal`` is ``minimize`` or ``maximize``; ``sweep.best_run()`` looks at the last value
+        instead. Raises ``BadFilter`` for another goal.
+        """
+        found = load_best(self._generation.published, self._all_numbers(), metric, goal, 1)
+        for run_no, value, step in found:
+            [row] = load_run_rows(self._generation, [run_no])
+            return Best(Run(self._generations, self._generation, row), value, step)
+        return None
+
+    def importance(self, metric: str) -> pa.Table:
+        """Return how much each parameter of the config matters for a key of the summary.
+
+        As W&B's panel: the importance that a random forest gives it, and its linear correlation;
+        see ``query.importance`` for how values are encoded. Raises ``NotMirrored`` where too few
+        runs have the metric, ``OnlyUpstream`` without scikit-learn.
+        """
+        return load_importance(self._question(), metric, self._all_numbers())
 
     def to_arrow(self) -> pa.Table:
         """Return a row a run: its own columns, then ``config.<key>`` and ``summary.<key>``.

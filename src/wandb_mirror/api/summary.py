@@ -21,7 +21,7 @@ class SummarySubDict(MutableMapping[str, Any]):
         value = self._json_dict[_strip(key)]
         return SummarySubDict(value, self._run) if isinstance(value, dict) else value
 
-    def get(self, k: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, k: str, default: Any = None) -> Any:
         """Return a value, or a default where it is missing."""
         return self[k] if _strip(k) in self._json_dict else default
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -120,10 +120,25 @@ class Published:
             finally:
                 self._connection.unregister("chosen")
 
-    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> pa.RecordBatchReader:
-        """Return the result of anybody's query as Arrow batches; raises ``BadQuery``."""
+    def copy(self, sql: str, file: Path, options: str) -> None:
+        """Write the result of a query of ours to a file; raises ``BadQuery``."""
+        target = str(file).replace("'", "''")
         try:
-            result = self._connection.sql(sql, params=list(parameters) or None)
+            with self._lock:
+                self._connection.execute(f"COPY ({sql}) TO '{target}' ({options})")
+        except duckdb.Error as error:
+            raise BadQuery(f"{file} cannot be written: {error}") from error
+
+    def stream(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> pa.RecordBatchReader:
+        """Return the result of anybody's query as Arrow batches; raises ``BadQuery``.
+
+        ``parameters`` are for ``?`` in their order, or for ``$name`` by their names.
+        """
+        given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
+        try:
+            result = self._connection.sql(sql, params=given or None)
         except duckdb.Error as error:
             raise BadQuery(f"the query cannot be run: {error}") from error
         if result is None:
