@@ -90,7 +90,7 @@ def run_command(mirror, *arguments):
 def test_importance_can_be_asked_for_on_the_command_line(mirror, offline):
     pytest.importorskip("sklearn")
     rows = json.loads(run_command(mirror, "importance", USUAL, "--metric", "accuracy", "--json"))
-    assert list(rows[0]) == ["parameter", "value", "importance", "correlation", "runs"]
+    assert list(rows[0]) == ["parameter", "value", "importance", "correlation", "run_count"]
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "csv"])

@@ -70,7 +70,7 @@ def load_importance(question: RunsQuestion, metric: str, numbers: Sequence[int])
             "value": feature.value,
             "importance": importance,
             "correlation": correlate(feature.numbers, target),
-            "runs": sum(not math.isnan(number) for number in feature.numbers),
+            "run_count": sum(not math.isnan(number) for number in feature.numbers),
         }
         for importance, feature in ranked
     ]
@@ -83,7 +83,7 @@ SCHEMA = pa.schema(
         "value": pa.string(),
         "importance": pa.float64(),
         "correlation": pa.float64(),
-        "runs": pa.int64(),
+        "run_count": pa.int64(),
     }
 )
 
