@@ -98,11 +98,11 @@ def test_config_and_summary_of_a_page_are_read_together(api, monkeypatch):
     runs = list(api.runs(USUAL))
     asked = []
     published = runs[0]._generation.published
-    rows = type(published).rows
+    join = type(published).join
     monkeypatch.setattr(
         type(published),
-        "rows",
-        lambda self, sql, *rest: asked.append(sql) or rows(self, sql, *rest),
+        "join",
+        lambda self, sql, *rest: asked.append(sql) or join(self, sql, *rest),
     )
     assert all(run.config and run.summary and run.system_metrics for run in runs)
     assert len(asked) == 1

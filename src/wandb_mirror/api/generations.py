@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.query.published import Published
 
@@ -29,14 +31,11 @@ class Generation:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of a query of ours as dicts, times as upstream writes them."""
-        table = self.published.table(sql, parameters)
-        return [
-            {
-                name: write_time(value) if isinstance(value, datetime) else value
-                for name, value in row.items()
-            }
-            for row in table.to_pylist()
-        ]
+        return _as_rows(self.published.table(sql, parameters))
+
+    def about(self, numbers: Sequence[int], sql: str) -> list[Row]:
+        """Return the rows of a query of ours that names ``chosen``; see ``Published.join``."""
+        return _as_rows(self.published.join(sql, numbers))
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """Return the first row of a query of ours, None where there is none."""
@@ -89,6 +88,17 @@ class Generation:
         if self.include_deleted:
             return rows
         return [row for row in rows if row.get("deleted_at") is None]
+
+
+def _as_rows(table: pa.Table) -> list[Row]:
+    """Return a table as dicts, times as upstream writes them."""
+    times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+    rows: list[Row] = table.to_pylist()
+    for row in rows:
+        for name in times:
+            if row[name] is not None:
+                row[name] = write_time(row[name])
+    return rows
 
 
 def write_time(time: datetime) -> str:

@@ -42,11 +42,11 @@ def load_run_rows(generation: Generation, run_nos: Sequence[int]) -> list[Row]:
     if not run_nos:
         return []
     columns = ", ".join(f'r."{name}"' for name in dict.fromkeys(ATTRIBUTES.values()))
-    listed = ", ".join(str(int(run_no)) for run_no in run_nos)
-    found = generation.rows(
+    found = generation.about(
+        run_nos,
         f"SELECT r.run_no, r.username, p.project_id, p.entity, p.project, {columns} "
-        "FROM _data.runs r JOIN _data.projects p ON p.project_no = r.project_no "
-        f"WHERE r.run_no IN ({listed})"
+        "FROM _data.runs r JOIN chosen c ON c.number = r.run_no "
+        "JOIN _data.projects p ON p.project_no = r.project_no",
     )
     by_number = {row["run_no"]: row for row in found}
     for row in found:
@@ -76,11 +76,12 @@ class HeavyPage:
     def load(self, run_no: int, column: str) -> dict[str, Any]:
         """Return a heavy column of a run, parsed anew, real numbers for W&B's strings of them."""
         if self._texts is None:
-            listed = ", ".join(str(int(each)) for each in self._run_nos)
-            rows = self._generation.published.rows(
-                f"SELECT run_no, {', '.join(HEAVY)} FROM _data.runs WHERE run_no IN ({listed})"
+            rows = self._generation.about(
+                self._run_nos,
+                f"SELECT run_no, {', '.join(HEAVY)} FROM _data.runs "
+                "JOIN chosen c ON c.number = run_no",
             )
-            self._texts = {each: dict(zip(HEAVY, texts, strict=True)) for each, *texts in rows}
+            self._texts = {row["run_no"]: row for row in rows}
         text = self._texts[run_no][column]
         found = {} if text is None else with_numbers(loads(text))
         return found if isinstance(found, dict) else {}

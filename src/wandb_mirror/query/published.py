@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +20,7 @@ import pyarrow as pa
 from wandb_mirror.errors import BadQuery, CorruptFile, NotMirrored
 
 ROWS_TOGETHER = 10_000
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class Published:
     path: Path
     _connection: duckdb.DuckDBPyConnection = field(init=False, repr=False)
     _identity: tuple[int, int] = field(init=False, repr=False)
+    _kept: dict[Hashable, Any] = field(init=False, repr=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
     @classmethod
@@ -60,6 +62,7 @@ class Published:
                 "'wandb-mirror publish' makes it anew"
             ) from error
         self._connection = connection
+        self._kept.clear()
 
     def _identify(self) -> tuple[int, int]:
         found = self.path.stat()
@@ -94,6 +97,13 @@ class Published:
     ) -> None:
         """Close the file."""
         self.close()
+
+    def keep(self, name: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made for a name in this generation, made now where nothing was."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        kept: T = self._kept[name]
+        return kept
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query of ours; several threads may ask."""

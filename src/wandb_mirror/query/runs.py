@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
 
@@ -12,11 +13,13 @@ import pyarrow as pa
 from wandb_mirror.errors import BadSettings, NotMirrored
 from wandb_mirror.jsontext import loads
 from wandb_mirror.query.compile import Catalog, Compiler, Key, quote
-from wandb_mirror.query.fields import Source
+from wandb_mirror.query.fields import OWN, Source
 from wandb_mirror.query.filters import parse_filter
 from wandb_mirror.query.order import compile_order
 from wandb_mirror.query.published import Published
 
+STORED = {field.column for field in OWN.values()} - {"duration_s"}
+"""Columns of a run that its table has as they are; others are made by the view."""
 SHOWN = ("run_id", "name", "state", "username", "run_group", "tags", "created_at", "duration_s")
 """The columns of a list of runs where none are named."""
 
@@ -37,7 +40,9 @@ class RunsQuestion:
     """A question that can be shown as SQL, counted, and answered page by page."""
 
     published: Published
+    project_no: int
     schema: str
+    catalog: Catalog
     condition: str
     order: str
     parameters: tuple[Any, ...]
@@ -72,12 +77,40 @@ class RunsQuestion:
 
     def numbers(self, limit: int | None = None) -> list[int]:
         """Return the runs' numbers in this file in order, whatever the columns; for joins."""
-        question = replace(self, columns=("run_no",), limit=limit)
-        return [int(number) for (number,) in self.published.rows(question.sql, self.parameters)]
+        sql = (
+            f"SELECT r.run_no FROM {self._lean_source()} r WHERE {self.condition} "
+            f"ORDER BY {self.order}"
+        )
+        if limit is not None:
+            sql += f" LIMIT {int(limit)}"
+        return [int(number) for (number,) in self.published.rows(sql, self.parameters)]
+
+    def _lean_source(self) -> str:
+        """Return the tables behind the view where they have all that is asked: one join, not three.
+
+        The wide table of a project is ``runs_<project_no>``, with a column ``k<key_no>`` a key.
+        """
+        asked = re.findall(r'r\."((?:[^"]|"")+)"', f"{self.condition} {self.order}")
+        names = {name.replace('""', '"') for name in asked}
+        places = {
+            key.column: key.key_no
+            for keys in self.catalog.keys.values()
+            for key in keys
+            if key.column in names
+        }
+        if names - places.keys() - STORED:
+            return self.source
+        if not places:
+            return f"(FROM _data.runs WHERE project_no = {self.project_no})"
+        listed = "".join(f", w.k{number} AS {quote(str(name))}" for name, number in places.items())
+        return (
+            f"(SELECT o.*{listed} FROM _data.runs o LEFT JOIN _data.runs_{self.project_no} w "
+            f"ON w.run_no = o.run_no WHERE o.project_no = {self.project_no})"
+        )
 
     def count(self) -> int:
         """Return how many runs pass the filter, whatever the page."""
-        sql = f"SELECT count(*) FROM {self.source} r WHERE {self.condition}"
+        sql = f"SELECT count(*) FROM {self._lean_source()} r WHERE {self.condition}"
         return int(self.published.rows(sql, self.parameters)[0][0])
 
 
@@ -90,20 +123,26 @@ def ask_runs(
     that is not here, ``BadSettings`` for a column that there is not.
     """
     tree = parse_filter(options.get("filters"))
-    project_no, schema = _find_project(published, entity, project)
+    project_no, schema = published.keep(
+        ("project", entity, project), lambda: _find_project(published, entity, project)
+    )
     if schema is None:
         raise NotMirrored(
             f"project {entity}/{project} is mirrored, but its runs are not yet; "
             f"fetch them with 'wandb-mirror sync {entity}/{project}'"
         )
-    catalog = load_catalog(published, project_no, schema)
+    catalog = published.keep(
+        ("catalog", project_no), lambda: load_catalog(published, project_no, schema)
+    )
     compiler = Compiler(catalog)
     condition = compiler.condition(tree)
     if not options.get("include_deleted", False):
         condition = f"r.deleted_at IS NULL AND ({condition})"
     return RunsQuestion(
         published,
+        project_no,
         schema,
+        catalog,
         condition,
         compile_order(options.get("order"), catalog),
         tuple(compiler.parameters),
