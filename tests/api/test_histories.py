@@ -100,6 +100,28 @@ def test_histories_of_many_runs_name_their_run(api):
         runs.histories(format="excel")
 
 
+@pytest.mark.parametrize("samples", [2, 3, 7, 59, 60, 500])
+@pytest.mark.parametrize("keys", [["loss"], ["accuracy", "loss"], ["loss", "loss"]])
+def test_samples_of_many_runs_in_one_query_are_those_of_each_run(api, samples, keys):
+    runs = api.runs(USUAL, order="-created_at")
+    alone = [
+        {**row, "run_id": run.id}
+        for run in runs
+        for row in run.history(samples, keys, pandas=False)
+    ]
+    assert repr(runs.histories(samples, keys)) == repr(alone)
+
+
+def test_metrics_of_several_sorts_are_sampled_run_by_run(api):
+    runs = api.runs(ODD)
+    rows = [
+        row["m"]
+        for row in runs.histories(samples=10, keys=["m"])
+        if row["run_id"] == "type-changes"
+    ]
+    assert rows == [1, "one", True, [1], None, {"x": 1}]
+
+
 def test_one_query_scans_the_histories_of_all_runs(api):
     runs = api.runs(USUAL)
     rows = list(runs.scan_histories(["loss", "accuracy"]))

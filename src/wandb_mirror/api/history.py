@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from wandb_mirror.api.frames import arrow_from, columns_of, need, polars_from
 from wandb_mirror.api.generations import Generation
-from wandb_mirror.query.across import load_across
-from wandb_mirror.query.series import Series
+from wandb_mirror.errors import BadFilter
+from wandb_mirror.query.across import load_across, load_samples_across
+from wandb_mirror.query.columns import as_plain, as_rows
+from wandb_mirror.query.series import OWN, Series
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -171,3 +173,27 @@ def _spread(found: list[Any], count: int) -> list[Any]:
         return found[:count]
     last = len(found) - 1
     return [found[place * last // (count - 1)] for place in range(count)]
+
+
+def sample_across(
+    generation: Generation, run_nos: Sequence[int], keys: list[str], samples: int
+) -> list[dict[str, Any]] | None:
+    """Return a sample of each run in one query, None where the runs must be read one by one."""
+    if set(keys) & set(OWN):
+        return None
+    table = load_samples_across(generation.published, run_nos, list(dict.fromkeys(keys)), samples)
+    if table is None:
+        return None
+    columns = {
+        name: as_plain(values) if values and type(values[0]) is float else values
+        for name, values in table.to_pydict().items()
+    }
+    return as_rows(columns)
+
+
+def check_keys(keys: object) -> None:
+    """Raise ``BadFilter`` for keys that are no list of strings."""
+    if keys is None:
+        return
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise BadFilter(f"keys must be specified in a list of strings, not {keys!r}: ['loss']")

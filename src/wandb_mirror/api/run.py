@@ -8,7 +8,7 @@ from typing import Any, Literal
 from wandb_mirror.api.console import ConsoleLogs
 from wandb_mirror.api.files import File, Files
 from wandb_mirror.api.frames import pandas_from_rows
-from wandb_mirror.api.history import HistoryScan, sample, sample_system
+from wandb_mirror.api.history import HistoryScan, check_keys, sample, sample_system
 from wandb_mirror.api.refusals import BYTES, CONTROL, EDITS, LOGGING, UPLOADS, refused
 from wandb_mirror.api.run_fields import RunFields
 from wandb_mirror.errors import BadFilter
@@ -96,7 +96,7 @@ class Run(RunFields):
         With ``keys``, rows that hold all of them. A DataFrame, or a list of dicts where
         ``pandas=False``. Raises ``BadFilter`` for keys that are no list of strings.
         """
-        _check_keys(keys)
+        check_keys(keys)
         if stream == "system":
             if keys:
                 raise BadFilter("history: keys cannot be chosen from the system's metrics")
@@ -119,18 +119,10 @@ class Run(RunFields):
         strings. ``use_cache`` means nothing here: everything is local.
         """
         del use_cache
-        _check_keys(keys)
+        check_keys(keys)
         stop = self.lastHistoryStep + 1
         if max_step is not None:
             stop = min(stop, max_step)
         return HistoryScan(self, self._series(), keys, min_step, stop, page_size)
 
     beta_scan_history = scan_history
-
-
-def _check_keys(keys: object) -> None:
-    """Raise ``BadFilter`` for keys that are no list of strings."""
-    if keys is None:
-        return
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise BadFilter(f"keys must be specified in a list of strings, not {keys!r}: ['loss']")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from wandb_mirror.api.frames import need, pandas_from_rows, polars_from
 from wandb_mirror.api.generations import Generation, Generations
-from wandb_mirror.api.history import ScanAcross
+from wandb_mirror.api.history import ScanAcross, check_keys, sample_across
 from wandb_mirror.api.pages import Pages
 from wandb_mirror.api.run import Run
 from wandb_mirror.api.run_rows import HeavyPage, load_run_rows
@@ -136,12 +136,16 @@ class Runs(Pages[Run]):
         """
         if format not in FORMATS:
             raise BadFilter(f"Invalid format: {format}. Must be one of {', '.join(FORMATS)}")
-        rows: list[dict[str, Any]] = []
-        for run in list(self._walk()):
-            found = run.history(
-                samples=samples, keys=keys, x_axis=x_axis, pandas=False, stream=stream
-            )
-            rows += [{**row, "run_id": run.id} for row in found]
+        rows = None
+        if keys and x_axis == "_step" and stream == "default":
+            check_keys(keys)
+            rows = sample_across(self._generation, self._all_numbers(), keys, samples)
+        if rows is None:
+            rows = [
+                {**row, "run_id": run.id}
+                for run in self._walk()
+                for row in run.history(samples, keys, x_axis, False, stream)
+            ]
         if format == "default":
             return rows
         if format == "pandas":
