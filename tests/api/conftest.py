@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from api.full import USUAL, make_full
 from mirror.making import TEAM, make_world, open_mirror
 from wandb_mirror import Api
 from wandb_mirror.sandbox import Sandbox
@@ -57,6 +58,15 @@ def api(mirror, monkeypatch, offline):
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     return Api(mirror=mirror.folder)
+
+
+@pytest.fixture(scope="session")
+def full(mirror, tmp_path_factory):
+    """Return an ``Api`` over a file that has every view of the contract, and two runs' ids."""
+    runs = sorted(run.id for run in Api(mirror=mirror.folder).runs(USUAL)[:2])
+    folder = tmp_path_factory.mktemp("full")
+    make_full(mirror.published_path, folder, runs)
+    return Api(mirror=folder), runs
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import subprocess
 import sys
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -241,3 +244,30 @@ def test_a_lone_surrogate_does_not_fail_a_filter(api):
     for source in ("config", "summary_metrics"):
         for operand in (1, "a", True, None):
             assert len(api.runs(ODD, {f"{source}.surrogate": operand})) in range(30)
+
+
+def test_a_generation_that_nobody_holds_is_let_go(tmp_path):
+    world = make_world(runs=3)
+    path = f"{TEAM}/{world.projects[0].name}"
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        mirror.sync([TEAM])
+        api = Api(mirror=mirror.folder)
+        old = weakref.ref(api.runs(path).generation)
+        assert len(api.run(first_runs(world)[0]).config) > 0
+        world.edit(first_runs(world)[0], display_name="renamed")
+        mirror.sync([TEAM])
+        assert api.runs(path)[0].name == "renamed"
+    gc.collect()
+    assert old() is None
+
+
+def test_several_threads_may_ask_at_once(api):
+    def ask(number):
+        runs = api.runs(USUAL, {"config.lr": {"$gt": number / 1e9}})
+        return [(run.id, run.config["lr"], len(list(run.scan_history()))) for run in runs[:5]]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(24)))
+    assert all(answer == answers[0] for answer in answers)
+    assert len(answers[0]) == 5

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wandb_mirror.api.catalog import Catalog
-from wandb_mirror.api.generations import Generations
+from wandb_mirror.api.generations import Generation, Generations
 from wandb_mirror.api.makers import MAKERS
 from wandb_mirror.api.paths import parse_object_path, parse_project_path
 from wandb_mirror.api.projects import Project, Projects
@@ -100,6 +100,7 @@ class Api(Catalog):
         )
         self._generations.current()
         self._kept: dict[tuple[Any, ...], Any] = {}
+        self._kept_of: Generation | None = None
 
     @property
     def user_agent(self) -> str:
@@ -134,10 +135,12 @@ class Api(Catalog):
     def _keep(self, key: tuple[Any, ...], make: Any) -> Any:
         """Return what was made for a key in the newest generation, made now where nothing was."""
         generation = self._generations.current()
-        found = self._kept.get(key)
-        if found is None or found[0] is not generation:
-            found = self._kept[key] = (generation, make())
-        return found[1]
+        if self._kept_of is not generation:
+            self._kept.clear()  # an older generation would stay on the disk as long as it is held
+            self._kept_of = generation
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     def _make(self, sort: str, *path: str) -> Any:
         return self._generations.make(sort, self._generations.current(), *path)
