@@ -257,6 +257,7 @@ compared with the mirror's.
 | a run, project or sweep that is not there | `CommError`, `ValueError` | `NotMirrored`, which is a `ValueError` |
 | `wandb-mirror history` on the command line | 500 samples by default | every row; `--samples` says that it samples |
 
+Where rows of a history are missing (`run.history_status`), reading it warns with `IncompleteHistory`.
 What a mirror cannot do raises one error, `wandb_mirror.errors.OnlyUpstream`, with what to use instead.
 
 More than the client has: `runs.to_pandas()`, `.to_polars()`, `.to_arrow()` (config and summary as columns),

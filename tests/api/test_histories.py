@@ -7,8 +7,11 @@ import sys
 
 import pytest
 
-from mirror.making import TEAM
+from mirror.making import TEAM, make_world, open_mirror
+from wandb_mirror import Api
+from wandb_mirror.api.history import IncompleteHistory
 from wandb_mirror.errors import BadFilter, NotMirrored, OnlyUpstream
+from wandb_mirror.sandbox import Sandbox
 
 USUAL = f"{TEAM}/mnist-baselines"
 ODD = f"{TEAM}/oddities"
@@ -183,3 +186,15 @@ def test_a_frame_without_its_library_says_what_to_install(api, monkeypatch):
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(OnlyUpstream, match="pip install polars"):
         api.runs(USUAL).to_polars()
+
+
+def test_a_history_that_is_not_all_here_says_so(tmp_path):
+    with Sandbox(make_world(projects=1)) as box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        mirror.sync([TEAM], skip=["history"])
+        runs = Api(mirror=mirror.folder).runs(USUAL)
+        assert runs[0].history_status == "none"
+        with pytest.warns(IncompleteHistory, match="its history is none in this mirror"):
+            assert list(runs[0].scan_history()) == []
+        with pytest.warns(IncompleteHistory, match="history"):
+            runs.histories(keys=["loss"])

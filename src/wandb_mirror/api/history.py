@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import warnings
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_TOGETHER = 10_000
+INCOMPLETE = ("none", "partial", "failed")
+"""Values of ``history_status`` that say that rows are missing which upstream has."""
+
+
+class IncompleteHistory(UserWarning):
+    """A history was read of which the mirror does not have all rows."""
 
 
 class HistoryScan(Iterator[dict[str, Any]]):
@@ -197,3 +204,21 @@ def check_keys(keys: object) -> None:
         return
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise BadFilter(f"keys must be specified in a list of strings, not {keys!r}: ['loss']")
+
+
+def tell_incomplete(what: str) -> None:
+    """Warn of rows that are missing."""
+    warnings.warn(f"{what}; 'wandb-mirror sync' fetches it", IncompleteHistory, stacklevel=4)
+
+
+def check_complete(generation: Generation, run_nos: Sequence[int]) -> None:
+    """Warn where rows of the histories of some runs are missing."""
+    listed = ", ".join(f"'{status}'" for status in INCOMPLETE)
+    [row] = generation.about(
+        run_nos,
+        "SELECT count(*) AS n FROM chosen c JOIN _data.runs r ON r.run_no = c.number "
+        "LEFT JOIN _data.cursors k ON k.run_no = r.run_no "
+        f"WHERE coalesce(k.status, 'none') IN ({listed}) AND coalesce(r.history_line_count, 1) > 0",
+    )
+    if row["n"]:
+        tell_incomplete(f"the history of {row['n']} of these {len(run_nos)} runs is not all here")

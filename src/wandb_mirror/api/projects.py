@@ -130,18 +130,19 @@ class Projects(Pages[Project]):
         self._generations = generations
         self._generation: Generation = generations.current()
 
-    _CONDITION = "FROM main.projects WHERE entity = ? AND inaccessible_since IS NULL"
+    def _from(self) -> str:
+        live = "" if self._generation.include_deleted else " AND inaccessible_since IS NULL"
+        return f"FROM main.projects WHERE entity = ?{live}"
 
     def _read(self, offset: int, limit: int) -> list[Project]:
         rows = self._generation.rows(
-            f"SELECT * {self._CONDITION} ORDER BY created_at, project "
-            f"LIMIT {limit} OFFSET {offset}",
+            f"SELECT * {self._from()} ORDER BY created_at, project LIMIT {limit} OFFSET {offset}",
             [self.entity],
         )
         return [Project(self._generations, self.entity, row["project"], row) for row in rows]
 
     def _count(self) -> int:
-        found = self._generation.one(f"SELECT count(*) AS n {self._CONDITION}", [self.entity])
+        found = self._generation.one(f"SELECT count(*) AS n {self._from()}", [self.entity])
         return int(found["n"]) if found else 0
 
     def __repr__(self) -> str:

@@ -8,7 +8,14 @@ from typing import Any, Literal
 from wandb_mirror.api.console import ConsoleLogs
 from wandb_mirror.api.files import File, Files
 from wandb_mirror.api.frames import pandas_from_rows
-from wandb_mirror.api.history import HistoryScan, check_keys, sample, sample_system
+from wandb_mirror.api.history import (
+    INCOMPLETE,
+    HistoryScan,
+    check_keys,
+    sample,
+    sample_system,
+    tell_incomplete,
+)
 from wandb_mirror.api.refusals import BYTES, CONTROL, EDITS, LOGGING, UPLOADS, refused
 from wandb_mirror.api.run_fields import RunFields
 from wandb_mirror.errors import BadFilter
@@ -81,6 +88,8 @@ class Run(RunFields):
             self.load(force=True)
 
     def _series(self) -> Series:
+        if self.history_status in INCOMPLETE and self._attrs["historyLineCount"] != 0:
+            tell_incomplete(f"{self!r}: its history is {self.history_status} in this mirror")
         return Series(self._generation.published, self._run_no)
 
     def history(

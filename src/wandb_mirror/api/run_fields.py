@@ -13,7 +13,6 @@ from wandb_mirror.api.run_rows import (
     attributes_of,
     find_run_row,
     load_history_keys,
-    load_last_step,
 )
 from wandb_mirror.api.summary import HTTPSummary
 from wandb_mirror.api.users import User
@@ -32,6 +31,8 @@ class RunFields(Attrs):
         self._generation = generation
         self._run_no = int(row["run_no"])
         self._heavy = heavy
+        self._last_step = int(row["last_step"])
+        self.history_status: str = row["history_status"]
         self._attrs = attributes_of(row)
         self._entity = row["entity"]
         self.project = row["project"]
@@ -124,12 +125,12 @@ class RunFields(Attrs):
     @property
     def history_keys(self) -> dict[str, Any]:
         """Which metrics it logged, how often, and the last number of each."""
-        return load_history_keys(self._generation, self._run_no)
+        return load_history_keys(self._generation, self._run_no, self._last_step)
 
     @property
     def lastHistoryStep(self) -> int:
         """The last step that is stored, -1 where there is none."""
-        return load_last_step(self._generation, self._run_no)
+        return self._last_step
 
     @property
     def sweep_name(self) -> str | None:

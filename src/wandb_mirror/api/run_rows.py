@@ -44,9 +44,11 @@ def load_run_rows(generation: Generation, run_nos: Sequence[int]) -> list[Row]:
     columns = ", ".join(f'r."{name}"' for name in dict.fromkeys(ATTRIBUTES.values()))
     found = generation.about(
         run_nos,
-        f"SELECT r.run_no, r.username, p.project_id, p.entity, p.project, {columns} "
+        f"SELECT r.run_no, r.username, p.project_id, p.entity, p.project, {columns}, "
+        "coalesce(k.status, 'none') AS history_status, coalesce(k.last_step, -1) AS last_step "
         "FROM _data.runs r JOIN chosen c ON c.number = r.run_no "
-        "JOIN _data.projects p ON p.project_no = r.project_no",
+        "JOIN _data.projects p ON p.project_no = r.project_no "
+        "LEFT JOIN _data.cursors k ON k.run_no = r.run_no",
     )
     by_number = {row["run_no"]: row for row in found}
     for row in found:
@@ -87,7 +89,7 @@ class HeavyPage:
         return found if isinstance(found, dict) else {}
 
 
-def load_history_keys(generation: Generation, run_no: int) -> dict[str, Any]:
+def load_history_keys(generation: Generation, run_no: int, last_step: int) -> dict[str, Any]:
     """Return what upstream calls ``historyKeys``, as far as statistics of the metrics tell.
 
     ``sets`` is left out: which keys were logged together is not kept.
@@ -104,13 +106,7 @@ def load_history_keys(generation: Generation, run_no: int) -> dict[str, Any]:
             "typeCounts": [{"type": sort, "count": count} for sort, count in counts if count],
             "previousValue": row["last"],
         }
-    return {"keys": keys, "lastStep": load_last_step(generation, run_no)}
-
-
-def load_last_step(generation: Generation, run_no: int) -> int:
-    """Return the largest step that is stored, -1 where there is none."""
-    found = generation.one("SELECT last_step FROM _data.cursors WHERE run_no = ?", [run_no])
-    return -1 if found is None or found["last_step"] is None else int(found["last_step"])
+    return {"keys": keys, "lastStep": last_step}
 
 
 def find_run_row(generation: Generation, entity: str, project: str, run_id: str) -> Row:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from wandb_mirror.api.frames import need, pandas_from_rows, polars_from
 from wandb_mirror.api.generations import Generation, Generations
-from wandb_mirror.api.history import ScanAcross, check_keys, sample_across
+from wandb_mirror.api.history import ScanAcross, check_complete, check_keys, sample_across
 from wandb_mirror.api.pages import Pages
 from wandb_mirror.api.run import Run
 from wandb_mirror.api.run_rows import HeavyPage, load_run_rows
@@ -139,6 +139,7 @@ class Runs(Pages[Run]):
         rows = None
         if keys and x_axis == "_step" and stream == "default":
             check_keys(keys)
+            check_complete(self._generation, self._all_numbers())
             rows = sample_across(self._generation, self._all_numbers(), keys, samples)
         if rows is None:
             rows = [
@@ -170,6 +171,7 @@ class Runs(Pages[Run]):
         """
         if not isinstance(keys, list) or not keys or not all(isinstance(k, str) for k in keys):
             raise BadFilter("scan_histories: name the metrics in a list, like ['loss']")
+        check_complete(self._generation, self._all_numbers())
         return ScanAcross(self._generation, self._all_numbers(), keys)
 
     def best(self, metric: str, goal: str = "minimize") -> Best | None:
