@@ -21,8 +21,7 @@ from wandb_mirror.api.refusals import (
     refused,
     refused_property,
 )
-from wandb_mirror.jsontext import loads
-from wandb_mirror.query.columns import with_numbers
+from wandb_mirror.query.columns import parse
 
 
 class Artifact:
@@ -60,9 +59,7 @@ class Artifact:
         self._generation = generation
         self._row = row
         self.description = row["description"]
-        self.metadata: dict[str, Any] = (
-            with_numbers(loads(row["metadata"])) if row["metadata"] else {}
-        )
+        self.metadata: dict[str, Any] = parse(row["metadata"]) if row["metadata"] else {}
         self.ttl = None if row["ttl_s"] is None else timedelta(seconds=row["ttl_s"])
 
     def _attribute(self, column: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Generic, Self, TypeVar, overload
 
 T = TypeVar("T")
-MOST_TOGETHER = 1000
+MOST_TOGETHER = 5000
 """Objects that are read together once somebody goes on past the first page."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from wandb_mirror.api.generations import Generation, Row
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.jsontext import loads
-from wandb_mirror.query.columns import with_numbers
+from wandb_mirror.query.columns import parse
 
 ATTRIBUTES = {
     "id": "storage_id",
@@ -85,7 +85,7 @@ class HeavyPage:
             )
             self._texts = {row["run_no"]: row for row in rows}
         text = self._texts[run_no][column]
-        found = {} if text is None else with_numbers(loads(text))
+        found = {} if text is None else parse(text)
         return found if isinstance(found, dict) else {}
 
 

@@ -12,8 +12,7 @@ from wandb_mirror.api.refusals import CONTROL, SERVER_ONLY, refused
 from wandb_mirror.api.run import Run
 from wandb_mirror.api.runs import Runs
 from wandb_mirror.errors import NotMirrored
-from wandb_mirror.jsontext import loads
-from wandb_mirror.query.columns import with_numbers
+from wandb_mirror.query.columns import parse
 from wandb_mirror.query.order import DEFAULT_ORDER
 from wandb_mirror.query.row_filters import filter_rows
 
@@ -46,7 +45,7 @@ class Sweep(Attrs):
             "method": row["method"],
             "description": row.get("description"),
             "bestLoss": row["best_loss"],
-            "config": with_numbers(loads(row["config"])) if row["config"] else {},
+            "config": parse(row["config"]) if row["config"] else {},
             "runCount": row["run_count"],
             "runCountExpected": row.get("run_count_expected"),
             "createdAt": row["created_at"],

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from wandb_mirror.jsontext import NON_FINITE
+from wandb_mirror.jsontext import NON_FINITE, loads
 
 MISSING: Any = object()
 """Stands where a step has no value of a key; null is a value."""
@@ -15,14 +15,19 @@ EXACT = 2.0**53
 Column = list[Any]
 
 
-def with_numbers(value: Any) -> Any:
+def parse(text: str) -> Any:
     """Return JSON with real numbers in place of W&B's strings for what is not finite."""
+    value = loads(text)
+    return _with_numbers(value) if '"NaN"' in text or 'Infinity"' in text else value
+
+
+def _with_numbers(value: Any) -> Any:
     if type(value) is str:
         return NON_FINITE.get(value, value)
     if type(value) is dict:
-        return {key: with_numbers(inner) for key, inner in value.items()}
+        return {key: _with_numbers(inner) for key, inner in value.items()}
     if type(value) is list:
-        return [with_numbers(inner) for inner in value]
+        return [_with_numbers(inner) for inner in value]
     return value
 
 

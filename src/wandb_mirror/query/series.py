@@ -21,9 +21,9 @@ from wandb_mirror.query.columns import (
     complete_rows,
     end_of,
     fill_column,
+    parse,
     put,
     put_nested,
-    with_numbers,
 )
 from wandb_mirror.query.published import Published
 
@@ -196,7 +196,7 @@ class Series:
         sql = f"SELECT key_no, step, json FROM _data.history {where} AND json IS NOT NULL"
         others: dict[int, dict[int, Any]] = {}
         for row in self._read(sql, steps).to_pylist():
-            others.setdefault(row["key_no"], {})[row["step"]] = with_numbers(loads(row["json"]))
+            others.setdefault(row["key_no"], {})[row["step"]] = parse(row["json"])
         return others
 
     def _where(self, steps: Sequence[int]) -> str:
