@@ -163,6 +163,12 @@ def test_the_table_of_runs_leaves_no_key_out(api):
     names = {name.split("~")[0].lower() for name in table.column_names}
     assert {name for name in wanted if name.split("~")[0].lower() not in names} == set()
     values = dict(zip(table["run_id"].to_pylist(), table["config.m"].to_pylist(), strict=True))
+    assert (
+        dict(zip(table["run_id"].to_pylist(), table["summary.wide/7"].to_pylist(), strict=True))[
+            "wide"
+        ]
+        == 7.0
+    )
     assert (values["numbers-here"], values["text-here"], values["booleans-here"]) == (
         "1",
         "one",

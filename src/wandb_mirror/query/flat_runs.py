@@ -17,8 +17,8 @@ def load_flat_runs(question: RunsQuestion, run_nos: Sequence[int]) -> pa.Table:
     """Return a row a run in the order given, with every key of config and summary.
 
     Keys that have a typed column which holds all of their values come from there. Those without a
-    place there, and those whose values are of several sorts, come from the long tables: as text,
-    JSON where it is no string.
+    place there, and those whose values are of several sorts, come from the long tables: as numbers
+    where all of them are, else as text, JSON where it is no string.
     """
     published = question.published
     columns = published.rows(
@@ -65,19 +65,37 @@ def _with_rest(
     keys: Sequence[tuple[int, str]],
 ) -> pa.Table:
     """Return the table with the keys that it lacks, those that one of the runs has."""
-    listed = ", ".join(str(key_no) for key_no, _ in keys)
-    found = question.published.join(
-        f"SELECT p.* EXCLUDE (run_no) FROM chosen c LEFT JOIN (PIVOT (SELECT run_no, key_no, "
-        f"coalesce(text, value) AS v FROM _data.run_{source} WHERE key_no IN ({listed})) "
-        f"ON key_no IN ({listed}) USING first(v) GROUP BY run_no) p ON p.run_no = c.number "
-        "ORDER BY c.place",
-        run_nos,
-    )
-    for key_no, name in keys:
-        column = found.column(str(key_no))
-        if column.null_count < len(column):
-            label = f"{source}.{name}"
-            while label in table.column_names:
-                label += "~"
-            table = table.append_column(label, column)
+    every = ", ".join(str(key_no) for key_no, _ in keys)
+    numeric = {
+        key_no
+        for (key_no,) in question.published.rows(
+            f"SELECT key_no FROM _data.run_{source} WHERE key_no IN ({every}) GROUP BY key_no "
+            "HAVING count(number) = count(*) AND count(text) = 0"
+        )
+    }
+    for expression, chosen in (
+        ("number", [each for each in keys if each[0] in numeric]),
+        ("coalesce(text, value)", [each for each in keys if each[0] not in numeric]),
+    ):
+        if not chosen:
+            continue
+        listed = ", ".join(str(key_no) for key_no, _ in chosen)
+        found = question.published.join(
+            f"SELECT p.* EXCLUDE (run_no) FROM chosen c LEFT JOIN (PIVOT (SELECT run_no, key_no, "
+            f"{expression} AS v FROM _data.run_{source} WHERE key_no IN ({listed})) "
+            f"ON key_no IN ({listed}) USING first(v) GROUP BY run_no) p ON p.run_no = c.number "
+            "ORDER BY c.place",
+            run_nos,
+        )
+        for key_no, name in chosen:
+            column = found.column(str(key_no))
+            if column.null_count < len(column):
+                table = table.append_column(_free_name(f"{source}.{name}", table), column)
     return table
+
+
+def _free_name(name: str, table: pa.Table) -> str:
+    """Return a column's name that no other column has."""
+    while name in table.column_names:
+        name += "~"
+    return name
