@@ -254,6 +254,8 @@ compared with the mirror's.
 | filters on keys with a dot in them | never match (upstream's own limit) | match |
 | filters: `$exists` on a field of the run itself that is empty (`group`, `jobType`) | true | false |
 | orders: missing values and NaN | upstream's choice | last in both directions |
+| the state of a sweep, and of a run that upstream shouts | as sent (`RUNNING`) | in lower case |
+| `config` of a sweep whose YAML is broken | an error | `{}` |
 | a run, project or sweep that is not there | `CommError`, `ValueError` | `NotMirrored`, which is a `ValueError` |
 | `wandb-mirror history` on the command line | 500 samples by default | every row; `--samples` says that it samples |
 

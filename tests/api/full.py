@@ -58,8 +58,8 @@ def make_tables(runs):
       n::DOUBLE AS runtime, key, n * 1.5 AS value FROM range(10) t(n), (VALUES ('system.cpu'), ('system.gpu')) k(key);
     CREATE TABLE artifact_types AS SELECT {WHERE}, 'model' AS type, NULL::VARCHAR AS description;
     CREATE TABLE artifact_collections AS SELECT {WHERE}, 'model' AS type, 'net' AS collection, 'nets' AS description,
-      true AS is_sequence, {AT} AS created_at, {AT} AS updated_at;
-    INSERT INTO artifact_collections SELECT 'org' , 'wandb-registry-model', type, 'prod', description, false, created_at, updated_at FROM artifact_collections;
+      '["prod"]' AS tags, true AS is_sequence, {AT} AS created_at, {AT} AS updated_at;
+    INSERT INTO artifact_collections SELECT 'org' , 'wandb-registry-model', type, 'prod', description, tags, false, created_at, updated_at FROM artifact_collections;
     CREATE TABLE artifacts AS SELECT {WHERE}, 'model' AS type, 'net' AS collection, 'v' || n AS version, n AS version_index,
       'id' || n AS artifact_id, 'digest' || n AS digest, 100 * n AS size_bytes, 2 AS file_count, 'committed' AS state,
       'version ' || n AS description, '{{"loss": "NaN", "n": 1}}' AS metadata, 3600.0::DOUBLE AS ttl_s, {AT} AS created_at, {AT} AS updated_at,

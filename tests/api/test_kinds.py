@@ -118,6 +118,7 @@ def test_types_and_collections_lead_to_versions(full):
     [collection] = kind.collections()
     assert repr(collection) == "<ArtifactCollection net (model)>"
     assert collection.is_sequence()
+    assert collection.tags == ["prod"]
     assert collection.aliases == ["best", "latest"]
     assert [each.version for each in collection.artifacts()] == ["v2", "v1", "v0"]
     assert [

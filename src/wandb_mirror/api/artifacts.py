@@ -13,6 +13,7 @@ from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Held
 from wandb_mirror.api.refusals import EDITS, refused
 from wandb_mirror.errors import NotMirrored
+from wandb_mirror.jsontext import loads
 from wandb_mirror.query.row_filters import filter_rows, sort_rows
 
 COLLECTION_NAMES = {"name": "collection"}
@@ -39,7 +40,7 @@ class ArtifactCollection:
         self.id = row.get("collection_id", row.get("storage_id"))
         self.created_at = row["created_at"]
         self.updated_at = row["updated_at"]
-        self.tags = list(row.get("tags") or [])
+        self.tags: list[str] = loads(row["tags"]) if row.get("tags") else []
 
     @cached_property
     def aliases(self) -> list[str]:

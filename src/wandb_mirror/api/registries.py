@@ -49,7 +49,7 @@ class Registry:
         self.updated_at = row.get("updated_at")
         self.id = row.get("registry_id", row.get("storage_id"))
         self.internal_id = row.get("project_id")
-        self._entity = row.get("entity")
+        self._entity = row.get("entity", row.get("org_entity"))
 
     @property
     def full_name(self) -> str:

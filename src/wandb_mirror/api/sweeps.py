@@ -47,7 +47,7 @@ class Sweep(Attrs):
             "bestLoss": row["best_loss"],
             "config": parse(row["config"]) if row["config"] else {},
             "runCount": row["run_count"],
-            "runCountExpected": row.get("run_count_expected"),
+            "runCountExpected": row.get("expected_runs"),
             "createdAt": row["created_at"],
             "updatedAt": row["updated_at"],
         }
