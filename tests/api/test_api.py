@@ -271,3 +271,18 @@ def test_several_threads_may_ask_at_once(api):
         answers = list(pool.map(ask, range(24)))
     assert all(answer == answers[0] for answer in answers)
     assert len(answers[0]) == 5
+
+
+def test_a_project_without_runs_is_an_empty_list(tmp_path):
+    world = make_world(projects=1, runs=1)
+    world.create_project(TEAM, "empty")
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        mirror.sync([TEAM])
+    api = Api(mirror=mirror.folder)
+    runs = api.runs(f"{TEAM}/empty", {"config.lr": 1}, "-summary_metrics.loss")
+    assert (len(runs), list(runs), runs.to_arrow().num_rows) == (0, [], 0)
+    assert list(runs.scan_histories(["loss"])) == runs.histories(keys=["loss"]) == []
+    assert len(runs.histories(format="pandas")) == 0
+    with pytest.raises(BadFilter):
+        list(api.runs(f"{TEAM}/empty", {"$bad": 1}))

@@ -32,6 +32,8 @@ def load_flat_runs(question: RunsQuestion, run_nos: Sequence[int]) -> pa.Table:
         for name, source, key, _ in columns
         if name not in LEFT_OUT and (not key or (source, key) in trusted)
     ]
+    if not shown:
+        return pa.table({})
     listed = ", ".join(f"r.{quote(name)}" for name in shown)
     table = published.join(
         f"SELECT {listed} FROM {question.source} r JOIN chosen c ON c.number = r.run_no "

@@ -20,6 +20,7 @@ from wandb_mirror.query.published import Published
 
 STORED = {field.column for field in OWN.values()} - {"duration_s"}
 """Columns of a run that its table has as they are; others are made by the view."""
+EMPTY = Catalog({}, {})
 SHOWN = ("run_id", "name", "state", "username", "run_group", "tags", "created_at", "duration_s")
 """The columns of a list of runs where none are named."""
 
@@ -127,10 +128,7 @@ def ask_runs(
         ("project", entity, project), lambda: _find_project(published, entity, project)
     )
     if schema is None:
-        raise NotMirrored(
-            f"project {entity}/{project} is mirrored, but its runs are not yet; "
-            f"fetch them with 'wandb-mirror sync {entity}/{project}'"
-        )
+        return _ask_nothing(published, project_no, f"{entity}/{project}", **options)
     catalog = published.keep(
         ("catalog", project_no), lambda: load_catalog(published, project_no, schema)
     )
@@ -150,6 +148,24 @@ def ask_runs(
         options.get("limit"),
         options.get("offset", 0),
     )
+
+
+def _ask_nothing(
+    published: Published, project_no: int, path: str, **options: Unpack[RunsOptions]
+) -> RunsQuestion:
+    """Return the question for a project without runs; raises ``NotMirrored`` where it has some."""
+    [(run_count,)] = published.rows(
+        "SELECT run_count FROM _data.projects WHERE project_no = ?", [project_no]
+    )
+    if run_count != 0:
+        raise NotMirrored(
+            f"project {path} is mirrored, but its runs are not yet; "
+            f"fetch them with 'wandb-mirror sync {path}'"
+        )
+    known = {name for name, *_ in published.rows("DESCRIBE main.runs")}
+    columns = tuple(name for name in options.get("columns") or SHOWN if name in known)
+    order = compile_order(options.get("order"), EMPTY)
+    return RunsQuestion(published, project_no, "main", EMPTY, "false", order, (), columns)
 
 
 def _find_project(published: Published, entity: str, project: str) -> tuple[int, str | None]:
