@@ -18,6 +18,7 @@ test: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/parity.py
 
 bench: .venv/.dev
 	$(BIN)/python bench/run.py

@@ -106,6 +106,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("path", name=op.f("pk_scopes")),
     )
     op.create_table(
+        "sweeps",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("sweep_id", sa.Text(), nullable=False),
+        sa.Column("storage_id", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("method", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("best_loss", sa.Float(), nullable=True),
+        sa.Column("run_count", sa.BigInteger(), nullable=True),
+        sa.Column("expected_runs", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(), nullable=True),
+        sa.Column("config", sa.Text(), nullable=True),
+        sa.Column("config_yaml", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "sweep_id", name=op.f("pk_sweeps")),
+    )
+    with op.batch_alter_table("sweeps", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_sweeps_changed_seq"),
+            ["changed_seq", "project_id", "sweep_id"],
+            unique=False,
+        )
+
+    op.create_table(
         "sync_errors",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -157,6 +188,10 @@ def downgrade() -> None:
     op.drop_table("viewers")
     op.drop_table("sync_log")
     op.drop_table("sync_errors")
+    with op.batch_alter_table("sweeps", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sweeps_changed_seq"))
+
+    op.drop_table("sweeps")
     op.drop_table("scopes")
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_runs_changed_seq"))

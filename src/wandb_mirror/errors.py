@@ -9,7 +9,8 @@ MirrorError
     NoCredentials
     Unauthorized
     NotFound
-    NotMirrored
+    NotMirrored (ValueError)
+    OnlyUpstream
     WrongServer
     StoreTooNew
     CorruptFile
@@ -71,8 +72,12 @@ class NotFound(Stop):
     """Upstream shows no such object: it is absent, or not visible to this key."""
 
 
-class NotMirrored(Stop):
+class NotMirrored(Stop, ValueError):
     """The mirror does not hold what was asked for; a sync would fetch it."""
+
+
+class OnlyUpstream(Stop):
+    """A mirror cannot do this; the message says why and what to use instead."""
 
 
 class WrongServer(Stop):

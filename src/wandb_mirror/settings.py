@@ -65,6 +65,12 @@ class HistorySettings(_Section, frozen=True):
     pins: tuple[str, ...] = ()
 
 
+class ArtifactsSettings(_Section, frozen=True):
+    """Which artifacts are mirrored: those that machines make are many and of little use."""
+
+    skip_types: tuple[str, ...] = ("wandb-history", "run_table", "job", "code")
+
+
 class WarehouseSettings(_Section, frozen=True):
     """What DuckDB may use while syncing."""
 
@@ -87,6 +93,7 @@ class Settings(_Section, frozen=True):
     sync: SyncSettings = SyncSettings()
     runs: RunsSettings = RunsSettings()
     history: HistorySettings = HistorySettings()
+    artifacts: ArtifactsSettings = ArtifactsSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     publish: PublishSettings = PublishSettings()
 

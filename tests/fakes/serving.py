@@ -49,6 +49,23 @@ type Project {
   runCount: Int
   runs(first: Int, after: String, filters: JSONString, order: String): RunConnection
   run(name: String!): Run
+  sweeps(first: Int, after: String): SweepConnection
+}
+type SweepConnection { edges: [SweepEdge] pageInfo: PageInfo }
+type SweepEdge { node: Sweep }
+type Sweep {
+  id: ID!
+  name: String!
+  displayName: String
+  state: String!
+  method: String!
+  description: String
+  bestLoss: Float
+  runCount: Int!
+  runCountExpected: Int
+  config: String!
+  createdAt: String
+  updatedAt: String
 }
 type RunConnection { edges: [RunEdge] pageInfo: PageInfo }
 type RunEdge { node: Run }
@@ -114,7 +131,7 @@ class Server:
                 "project": self._project,
             },
             variable_values=asked["variables"],
-            field_resolver=_resolve,
+            field_resolver=self._resolve,
         )
         reply: dict[str, Any] = {"data": result.data}
         if result.errors:
@@ -157,6 +174,14 @@ class Server:
 
         return {**project, "runs": list_runs, "run": find_run, "runCount": len(runs)}
 
+    def _resolve(self, source: Any, info: Any, **arguments: Any) -> Any:
+        value = source.get(info.field_name)
+        if callable(value):
+            return value(**arguments)
+        if str(info.return_type).rstrip("!").endswith("Connection") and isinstance(value, list):
+            return self._page(value, arguments.get("first", 50), arguments.get("after"))
+        return value
+
     def _page(self, found: list[Any], first: int, after: str | None) -> dict[str, Any]:
         start = int(after or 0)
         end = start + min(first, self.largest_page)
@@ -178,11 +203,6 @@ def _shown_run(run: dict[str, Any]) -> dict[str, Any]:
 def _matches(value: Any, condition: dict[str, Any]) -> bool:
     ((operator, operand),) = condition.items()
     return value in operand if operator == "$in" else value >= operand
-
-
-def _resolve(source: Any, info: Any, **arguments: Any) -> Any:
-    value = source.get(info.field_name)
-    return value(**arguments) if callable(value) else value
 
 
 def without(*removed: str) -> str:

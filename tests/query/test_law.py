@@ -197,6 +197,8 @@ def test_sql_means_what_the_filter_means(mirrored, wanted):
     found = [run_id for (run_id,) in published.rows(question.sql, question.parameters)]
     assert set(found) == expected
     assert question.count() == len(found)
+    ids = dict(published.rows("SELECT run_no, run_id FROM main.runs"))
+    assert [ids[number] for number in question.numbers()] == found
 
 
 @given(path=paths, sign=st.sampled_from(["+", "-", ""]))
@@ -206,6 +208,8 @@ def test_any_order_shows_every_run_once_with_missing_values_last(mirrored, path,
     question = ask_runs(published, "e", "p", order=f"{sign}{path}", columns=["run_id"])
     found = [run_id for (run_id,) in published.rows(question.sql, question.parameters)]
     assert sorted(found) == sorted(documents)
+    ids = dict(published.rows("SELECT run_no, run_id FROM main.runs"))
+    assert [ids[number] for number in question.numbers()] == found
 
 
 @pytest.mark.parametrize("sign", ["+", "-"])

@@ -34,7 +34,8 @@ def documents_of(kind, capabilities):
         windows = [StepsRequest("r1", 0, 10), StepsRequest("r2", 5, 9, is_first=False)]
         yield steps_document(kind, SCOPE, capabilities, windows)
         return
-    yield node_document(kind, SCOPE, capabilities)
+    if kind.shape == "node" or kind.node_path:
+        yield node_document(kind, SCOPE, capabilities)
     if can_name(kind):
         yield nodes_document(kind, SCOPE, capabilities, ["r1", "r2"])
     if kind.shape == "connection":

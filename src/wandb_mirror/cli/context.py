@@ -39,7 +39,8 @@ class Wish:
 
     def open_reader(self) -> Reader:
         """Return the mirror for reading alone: nothing that pulls or writes is imported."""
-        from wandb_mirror.mirror.reader import Reader, find_mirror  # noqa: PLC0415
+        from wandb_mirror.mirror.reader import Reader  # noqa: PLC0415
+        from wandb_mirror.query.place import find_mirror  # noqa: PLC0415
 
         return Reader(*find_mirror(self.folder, self.config, None, os.environ))
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from wandb_mirror.cli import care, read, sync, try_out
+from wandb_mirror.cli import analyse, care, read, sync, try_out
 from wandb_mirror.cli.context import Wish
 from wandb_mirror.errors import (
     BadPath,
@@ -62,7 +62,13 @@ def cli(
     context.obj = Wish(mirror, config, is_quiet=quiet, is_verbose=verbose)
 
 
-for command in (*sync.COMMANDS, *read.COMMANDS, *care.COMMANDS, *try_out.COMMANDS):
+for command in (
+    *sync.COMMANDS,
+    *read.COMMANDS,
+    *analyse.COMMANDS,
+    *care.COMMANDS,
+    *try_out.COMMANDS,
+):
     cli.add_command(command)
 
 

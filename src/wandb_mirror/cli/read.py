@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wandb_mirror.cli.complete import complete_metric, complete_project, complete_run
 from wandb_mirror.cli.context import Wish, pass_wish
 
 if TYPE_CHECKING:
@@ -31,19 +32,52 @@ def write(answer: Answer, name: str, output: str | None = None) -> None:
 
 @click.command("sql")
 @click.argument("query")
+@click.option(
+    "-p",
+    "--param",
+    "given",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A value for $NAME in the query: JSON, else text. Repeat it for more.",
+)
 @format_option
 @output_option
 @json_option
 @pass_wish
-def sql_command(wish: Wish, query: str, name: str, output: str | None, *, as_json: bool) -> None:
-    """Run SQL over the published file, read-only.
+def sql_command(
+    wish: Wish,
+    query: str,
+    given: tuple[str, ...],
+    name: str,
+    output: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    r"""Run SQL over the published file, read-only.
 
     Try 'FROM runs LIMIT 5', 'SHOW ALL TABLES', or 'DESCRIBE metrics'. Every project has a schema of
     its own: SELECT * FROM "team/vision".runs. Times are UTC.
+
+    \b
+    wandb-mirror sql 'FROM runs WHERE name = $name' -p name=eager-fox-1
     """
+    parameters = dict(map(read_parameter, given))
     mirror = wish.open_reader()
     with mirror.read() as published:
-        write(published.ask(query), "json" if as_json else name, output)
+        write(published.ask(query, parameters), "json" if as_json else name, output)
+
+
+def read_parameter(text: str) -> tuple[str, Any]:
+    """Return name and value of a parameter; raises ``BadSettings``."""
+    from wandb_mirror.errors import BadSettings  # noqa: PLC0415
+
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise BadSettings(f"--param {text!r}: write NAME=VALUE, for $NAME in the query")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 @click.command("projects")
@@ -65,7 +99,7 @@ def projects_command(wish: Wish, name: str, *, as_json: bool) -> None:
 
 
 @click.command("runs")
-@click.argument("project", metavar="ENTITY/PROJECT")
+@click.argument("project", metavar="ENTITY/PROJECT", shell_complete=complete_project)
 @click.option("--filter", "filter_text", metavar="JSON", help="W&B's filter, as MongoDB's.")
 @click.option(
     "--order", default="+created_at", show_default=True, help="Keys by comma, each with + or -."
@@ -136,8 +170,8 @@ def read_filter(text: str | None) -> dict[str, Any] | None:
 
 
 @click.command("history")
-@click.argument("run", metavar="ENTITY/PROJECT/RUN")
-@click.option("--keys", help="Metrics by comma; without it, all.")
+@click.argument("run", metavar="ENTITY/PROJECT/RUN", shell_complete=complete_run)
+@click.option("--keys", help="Metrics by comma; without it, all.", shell_complete=complete_metric)
 @click.option("--samples", type=click.IntRange(1), help="Show about so many rows, spread evenly.")
 @format_option
 @output_option
@@ -172,7 +206,7 @@ def history_command(
 
 
 @click.command("show")
-@click.argument("path", metavar="PATH")
+@click.argument("path", metavar="PATH", shell_complete=complete_run)
 @json_option
 @pass_wish
 def show_command(wish: Wish, path: str, *, as_json: bool) -> None:

@@ -6,9 +6,10 @@ from wandb_mirror.kinds.history import HISTORY
 from wandb_mirror.kinds.project import PROJECT
 from wandb_mirror.kinds.run import RUN
 from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.kinds.sweep import SWEEP
 from wandb_mirror.kinds.viewer import VIEWER
 
-KINDS: tuple[Kind, ...] = (VIEWER, PROJECT, RUN, HISTORY)
+KINDS: tuple[Kind, ...] = (VIEWER, PROJECT, RUN, HISTORY, SWEEP)
 """Every kind, in the order in which a sync takes them."""
 
 STORED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind.shape != "steps")

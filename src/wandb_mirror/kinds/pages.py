@@ -18,6 +18,8 @@ class ScopeOf:
     project: str | None = None
     project_id: str | None = None
     run_id: str | None = None
+    collection: str | None = None
+    artifact_id: str | None = None
 
     def columns(self, names: Sequence[str]) -> Row:
         """Return the scope columns named, as rows of this scope begin with them."""
@@ -25,7 +27,8 @@ class ScopeOf:
 
     def __str__(self) -> str:
         """Return the path as people write it."""
-        return "/".join(part for part in (self.entity, self.project, self.run_id) if part)
+        own = self.run_id or self.collection or self.artifact_id
+        return "/".join(part for part in (self.entity, self.project, own) if part)
 
 
 @dataclass(frozen=True, slots=True)

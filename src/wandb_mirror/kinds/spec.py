@@ -24,16 +24,19 @@ class Type(Enum):
     """A JSON value inside the reply; kept as JSON text."""
     JSON_TEXT = "json text"
     """Text that holds JSON (upstream's ``JSONString``); kept exactly as it arrived."""
+    YAML = "yaml"
+    """Text that holds YAML; kept as JSON text, None where it is no YAML."""
 
 
-Shape = Literal["node", "connection", "steps"]
-"""How upstream hands a kind out: a single object; a Relay connection; a run's steps by windows."""
+Shape = Literal["node", "connection", "list", "steps", "manifest"]
+"""How upstream hands a kind out: a single object; a Relay connection; a plain list; a run's steps
+by windows; the entries of a manifest behind a signed URL."""
 
 WhenGone = Literal["deleted", "inaccessible", "removed"]
 """deleted: the row stays, with ``deleted_at``. inaccessible: no one can tell absent from invisible,
 the row stays, with ``inaccessible_since``. removed: the row is a member of a set and goes."""
 
-Scope = Literal["server", "entity", "project", "run"]
+Scope = Literal["server", "entity", "team", "project", "run", "collection", "version"]
 """Where objects of a kind are looked for."""
 
 
@@ -44,6 +47,8 @@ class At:
     field: str
     arguments: tuple[tuple[str, str], ...] = ()
     """Upstream's argument and the part of the scope that goes into it."""
+    constants: tuple[tuple[str, str], ...] = ()
+    """Arguments whose value is always the same, as GraphQL writes it."""
 
 
 IN_ENTITY = (("entityName", "entity"),)
@@ -66,6 +71,26 @@ class Field:
     """Where a server that lacks ``source`` has the same."""
     is_lower: bool = False
     """Upstream's spelling varies; kept in lower case."""
+    arguments: str = ""
+    """What stands in parentheses behind a JSON field, as GraphQL writes it."""
+    selection: str = ""
+    """What of a JSON field is asked for, as GraphQL writes it; connections come as plain lists."""
+    pluck: str = ""
+    """Of each object in a JSON list, keep the value under this name alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """A kind whose objects are read again for those parents that changed, and for no others."""
+
+    parent: str
+    """The kind that the parents are of."""
+    by: str = "light_digest"
+    """The parent's column that moves when its children are to be read again."""
+    when: tuple[str, frozenset[str]] | None = None
+    """A column of the parent and the values with which it has children at all."""
+    keeps: bool = False
+    """Whether the children stay as they are when the parent goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +129,14 @@ class Kind:
     """Objects asked for in one page with heavy fields, at first."""
     when_gone: WhenGone = "removed"
     """What happens to an object that is missing from a complete listing."""
+    detail_path: tuple[At, ...] = ()
+    """A connection that takes the own keys as a list, where whole objects are read from."""
+    follows: Follow | None = None
+    """Whose changes say that there is something to read; without it every sync lists the kind."""
+    together: int = 20
+    """Lists asked for in one document, an alias each, where the server takes that."""
+    left_out_by: tuple[str, str] | None = None
+    """A column, and the setting that lists the values with which objects are left out."""
 
     def __post_init__(self) -> None:
         """Refuse a kind that contradicts itself."""
@@ -149,8 +182,12 @@ class Kind:
 SCOPE_COLUMNS: dict[str, tuple[str, ...]] = {
     "server": (),
     "entity": (),
+    "team": ("entity",),
     "project": ("project_id",),
     "run": ("project_id", "run_id"),
+    "collection": ("project_id", "collection"),
+    "version": ("project_id", "artifact_id"),
 }
 """The columns with which the rows of a scope begin. ``project_id`` is upstream's ``internalId``,
-which a renamed project keeps; where a server lacks it, its ``id``."""
+which a renamed project keeps; where a server lacks it, its ``id``. A ``team`` is an entity too, but
+its rows say which."""

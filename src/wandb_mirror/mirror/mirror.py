@@ -21,7 +21,7 @@ from wandb_mirror.mirror.connect import BASE_URL, Connection, check_server, conn
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.mirror.paths import parse_project
-from wandb_mirror.mirror.reader import Reader, find_mirror
+from wandb_mirror.mirror.reader import Reader
 from wandb_mirror.mirror.report import SyncReport
 from wandb_mirror.mirror.status import read_status
 from wandb_mirror.mirror.sync import Sync
@@ -29,6 +29,7 @@ from wandb_mirror.mirror.targets import choose_targets, find_projects
 from wandb_mirror.progress import Progress, Silence
 from wandb_mirror.pull.plan import plan_kinds
 from wandb_mirror.pull.reach import Reach
+from wandb_mirror.query.place import find_mirror
 from wandb_mirror.settings import DEFAULT_BASE_URL
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.credentials import app_url

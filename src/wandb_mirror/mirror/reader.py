@@ -5,7 +5,7 @@ Nothing here imports what pulls or writes: a cold command that reads answers wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -13,29 +13,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 from wandb_mirror.mirror.objects import load_project, load_run
 from wandb_mirror.mirror.paths import parse_project, parse_run
 from wandb_mirror.query.history import load_history
+from wandb_mirror.query.place import locate_published
 from wandb_mirror.query.published import Published
 from wandb_mirror.query.runs import RunsOptions, RunsQuestion, ask_runs
-from wandb_mirror.settings import Settings, load_settings
+from wandb_mirror.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-PUBLISHED_NAME = "wandb.duckdb"
-SETTINGS_NAME = "config.toml"
-DEFAULT_FOLDER = "wandb-mirror"
-
-
-def find_mirror(
-    folder: str | Path | None,
-    config: str | Path | None,
-    overrides: Mapping[str, object] | None,
-    environ: Mapping[str, str],
-) -> tuple[Path, Settings]:
-    """Return a mirror's folder and its settings; see ``Mirror.open``."""
-    place = Path(folder or environ.get("WANDB_MIRROR") or DEFAULT_FOLDER).expanduser()
-    file = Path(config) if config is not None else place / SETTINGS_NAME
-    named = file if config is not None or file.exists() else None
-    return place, load_settings(named, environ, overrides or {})
 
 
 @dataclass(slots=True)
@@ -48,7 +32,7 @@ class Reader:
     @property
     def published_path(self) -> Path:
         """Where the DuckDB file is that readers open."""
-        return Path(self.settings.publish.path or self.folder / PUBLISHED_NAME).expanduser()
+        return locate_published(self.folder, self.settings)
 
     def read(self) -> Published:
         """Open the published file; raises ``NotMirrored`` when nothing was ever published."""

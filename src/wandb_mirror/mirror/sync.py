@@ -20,6 +20,7 @@ from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.keeper import MirrorKeeper
+from wandb_mirror.mirror.listings import Listings, Place, is_taken_together
 from wandb_mirror.mirror.paths import Target
 from wandb_mirror.mirror.report import ProjectReport, SyncReport
 from wandb_mirror.progress import Progress
@@ -66,7 +67,12 @@ class Sync:
             takes_all_for_changed=self.is_full_refresh,
         )
         self._reach = Reach(
-            self.upstream, self._keeper, self.stop, self.progress, self.settings.upstream.workers
+            self.upstream,
+            self._keeper,
+            self.stop,
+            self.progress,
+            self.settings.upstream.workers,
+            {"artifacts.skip_types": self.settings.artifacts.skip_types},
         )
 
     def run(self, targets: Sequence[Target]) -> SyncReport:
@@ -137,10 +143,13 @@ class Sync:
                 raise
             return
         self.store.add_scope(target.entity, target.project or "", now=self.now())
+        places: list[Place] = []
         for row in projects:
             if row["project_id"] not in self._pulled:
                 self._pulled.add(row["project_id"])
-                self._pull_project(row)
+                places.append(self._pull_project(row))
+        listings = Listings(self.store, self._reach, self._keeper, self.now, self.is_full_refresh)
+        listings.pull(self.kinds, target.entity, places)
 
     def _find_projects(self, target: Target) -> Iterator[Row]:
         """Save and yield the rows of the projects that a target names."""
@@ -183,14 +192,14 @@ class Sync:
                         self._keeper.rows_changed += 1
                 self.store.save_error(kind.plural, str(target), str(error), now=self.now())
 
-    def _pull_project(self, row: Row) -> None:
-        """Pull every kind of one project; a kind that cannot be read does not stop the others."""
+    def _pull_project(self, row: Row) -> Place:
+        """Pull what is read a project at a time; a kind that cannot be does not stop the others."""
         scope = ScopeOf(row["entity"], row["project"], row["project_id"])
         found = ProjectReport(row["entity"], row["project"])
         self.report.projects.append(found)
         for kind in self.kinds:
             try:
-                if kind.scope == "project":
+                if kind.scope == "project" and not is_taken_together(kind):
                     self._pull_listing(kind, scope, row, found)
                 elif kind.shape == "steps":
                     self._pull_steps(kind, scope, found)
@@ -201,6 +210,7 @@ class Sync:
                 found.notes.append(f"{kind.plural}: {error}")
             else:
                 self._keeper.put_back(kind, scope, [""])
+        return scope, found
 
     def _pull_listing(self, kind: Kind, scope: ScopeOf, row: Row, found: ProjectReport) -> None:
         expected = row.get(kind.counted_by) if kind.counted_by else None

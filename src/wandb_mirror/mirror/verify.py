@@ -7,9 +7,11 @@ upstream says that nothing changed is *different*: the mirror was wrong.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from wandb_mirror.errors import NotOffered
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.history.lines import parse_steps
 from wandb_mirror.kinds import KINDS
@@ -69,7 +71,8 @@ class Verifier:
         scope = ScopeOf(row["entity"], row["project"], row["project_id"])
         for kind in KINDS:
             if kind.scope == "project":
-                self._compare_listing(kind, scope)
+                with suppress(NotOffered):
+                    self._compare_listing(kind, scope)
             elif kind.shape == "steps":
                 self._compare_histories(kind, scope)
 

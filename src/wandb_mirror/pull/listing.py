@@ -39,6 +39,10 @@ class Listing:
     """The server said that there is no further page."""
     stuck: str = ""
     """Why the walk ended before the server said so."""
+    head: RowPage | None = None
+    """The first page, where it was fetched already."""
+    left_out: int = 0
+    """Objects that were seen and are not to be kept."""
     _in_this_pass: set[str] = field(default_factory=set)
 
     def is_complete(self, expected: int | None) -> bool:
@@ -55,13 +59,14 @@ class Listing:
         while not self.has_ended and not self.stuck:
             if reach.stop.is_set():
                 raise Interrupted("stopped as asked; the next sync goes on from here")
-            page = _fetch(self.kind, self.scope, reach, place)
+            page = self.head or _fetch(self.kind, self.scope, reach, place)
+            self.head = None
             if place.breaks_order(page.rows):
                 place = _Place(self.kind, place.first, self.is_whole)
                 self._in_this_pass.clear()
                 continue
             before = len(self._in_this_pass)
-            yield self._take(page)
+            yield self._leave_out(self._take(page), reach)
             self.has_ended = not page.has_next
             repeats = 0 if len(self._in_this_pass) > before or not page.rows else repeats + 1
             empties = 0 if page.rows else empties + 1
@@ -77,6 +82,15 @@ class Listing:
         self._in_this_pass.update(row[key] for row in page.rows)
         self.bad.extend(bad for bad in page.bad if bad not in self.bad)
         return list(fresh.values())
+
+    def _leave_out(self, rows: list[Row], reach: Reach) -> list[Row]:
+        """Return the rows that are to be kept, as the settings say."""
+        if self.kind.left_out_by is None:
+            return rows
+        column, setting = self.kind.left_out_by
+        kept = [row for row in rows if row[column] not in reach.left_out.get(setting, ())]
+        self.left_out += len(rows) - len(kept)
+        return kept
 
 
 def _say_stuck(*, has_moved: bool, repeats: int, empties: int) -> str:

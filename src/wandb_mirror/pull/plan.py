@@ -23,12 +23,14 @@ def plan_kinds(only: Collection[str], skip: Collection[str]) -> tuple[Kind, ...]
     if unknown := sorted({*only, *skip} - set(names)):
         raise BadSettings(f"no kind is called {unknown[0]!r}; the kinds are {', '.join(names)}")
     chosen = {name for name in (only or names) if name not in skip}
-    needed: set[str] = {"server"}
+    needed: set[str | None] = {"server"}
     planned: list[Kind] = []
     for kind in reversed(KINDS):
-        if kind.plural in chosen or kind.holds in needed or kind.scope == "server":
+        if {kind.plural, kind.holds} & needed or kind.plural in chosen or kind.scope == "server":
             planned.append(kind)
             needed.add(kind.scope)
+            if kind.follows is not None:
+                needed.add(kind.follows.parent)
     return tuple(reversed(planned))
 
 

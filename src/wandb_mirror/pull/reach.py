@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from wandb_mirror.history.columns import StepsPage
@@ -47,3 +47,5 @@ class Reach:
     stop: threading.Event
     progress: Progress
     workers: int
+    left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Setting to the values with which objects are left out; see ``Kind.left_out_by``."""

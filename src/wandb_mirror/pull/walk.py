@@ -38,9 +38,13 @@ def walk_listing(
     *,
     expected: int | None,
     also_whole: Collection[str] = (),
+    head: RowPage | None = None,
 ) -> Walked:
-    """Bring what is kept of ``scope`` in step with upstream; ``also_whole`` is read in any case."""
-    listing = Listing(kind, scope)
+    """Bring what is kept of ``scope`` in step with upstream; ``also_whole`` is read in any case.
+
+    ``head`` is the first page, where it was fetched already.
+    """
+    listing = Listing(kind, scope, head=head)
     task = f"{scope} {kind.plural}"
     reach.progress.begin(task, expected)
     try:
@@ -50,7 +54,7 @@ def walk_listing(
             try:
                 walked = _walk_in_two(kind, scope, reach, listing, set(also_whole), task)
             except NotOffered:
-                if reach.upstream.can_filter(kind):
+                if not kind.detail_path and reach.upstream.can_filter(kind):
                     raise
                 listing = Listing(kind, scope, is_whole=True)
                 walked = _walk_whole(kind, scope, reach, listing, task)
@@ -61,6 +65,7 @@ def walk_listing(
     walked = replace(walked, seen=len(listing.seen), set_aside=walked.set_aside + len(listing.bad))
     if not listing.is_complete(expected):
         return replace(walked, incomplete=_say_incomplete(listing, expected))
+    walked = replace(walked, seen=walked.seen - listing.left_out)
     return replace(walked, missing=reach.keeper.mark_missing(kind, scope, listing.seen))
 
 

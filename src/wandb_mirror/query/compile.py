@@ -227,7 +227,8 @@ def _any_element(types: str, condition: str) -> str:
     """Return the condition that an element, of one of some JSON types, of a list passes."""
     listed = ", ".join(f"'{each}'" for each in types.split())
     return (
-        "EXISTS (FROM (SELECT unnest(json_extract(v.value, '$[*]')) AS item) e "
+        "EXISTS (FROM (SELECT unnest(json_extract(CASE WHEN v.value[1] = '[' "
+        "AND json_valid(v.value) THEN v.value END, '$[*]')) AS item) e "
         f"WHERE json_type(e.item) IN ({listed}) AND {condition})"
     )
 

@@ -44,7 +44,7 @@ def passes(tree: Tree, run: Document) -> bool:
         return any(passes(part, run) for part in tree.parts)
     if isinstance(tree, Not):
         return not passes(tree.part, run)
-    return _compare(look_up(tree, run), tree)
+    return compare_value(look_up(tree, run), tree)
 
 
 def look_up(compare: Compare, run: Document) -> Any:
@@ -72,7 +72,8 @@ def _look_up_key(found: KeyField, run: Document) -> Any:
     return MISSING
 
 
-def _compare(value: Any, compare: Compare) -> bool:
+def compare_value(value: Any, compare: Compare) -> bool:
+    """Tell whether a value, or ``MISSING``, passes a comparison."""
     if compare.operator == "$exists":
         return (value is not MISSING) is compare.operand
     if compare.operator == "$eq" and compare.operand is None:

@@ -6,7 +6,9 @@ within a process would go on showing the generation that its first connection sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from array import array
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,8 @@ from wandb_mirror.query.answer import ROWS_TOGETHER, Answer, answer_of_result, s
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Parameters = Sequence[Any] | Mapping[str, Any]
+"""Values for each ``?`` in their order, or for each ``$name`` by its name."""
 T = TypeVar("T")
 SESSION = "USE mirror; SET TimeZone = 'UTC'"
 OPTIONS: dict[str, str | bool | int | float | list[str]] = {
@@ -37,7 +41,8 @@ class Published:
     path: Path
     _connection: duckdb.DuckDBPyConnection = field(init=False, repr=False)
     _identity: tuple[int, int] = field(init=False, repr=False)
-    _kept: dict[object, Any] = field(init=False, repr=False)
+    _kept: dict[Hashable, Any] = field(init=False, repr=False, default_factory=dict)
+    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
     @classmethod
     def open(cls, path: Path) -> Published:
@@ -64,15 +69,20 @@ class Published:
                 "'wandb-mirror publish' makes it anew"
             ) from error
         self._connection = connection
-        self._kept = {}
+        self._kept.clear()
 
     def _identify(self) -> tuple[int, int]:
         found = self.path.stat()
         return found.st_ino, found.st_mtime_ns
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether no newer generation was published since; a file that is gone is no newer one."""
+        return not self.path.exists() or self._identify() == self._identity
+
     def refresh(self) -> bool:
         """Take a newer generation, if one was published; True where there was one."""
-        if self.path.exists() and self._identify() == self._identity:
+        if self.path.exists() and self.is_newest:
             return False
         self._connection.close()
         self._attach()
@@ -95,31 +105,69 @@ class Published:
         """Close the file."""
         self.close()
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a query of ours."""
-        return self._connection.execute(sql, list(parameters) or None).fetchall()
-
-    def keep(self, name: object, make: Callable[[], T]) -> T:
-        """Return what was made once under a name: a generation does not change."""
+    def keep(self, name: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made for a name in this generation, made now where nothing was."""
         if name not in self._kept:
             self._kept[name] = make()
-        found: T = self._kept[name]
-        return found
+        kept: T = self._kept[name]
+        return kept
 
-    def ask(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of ours; several threads may ask."""
+        with self._lock:
+            return self._connection.execute(sql, list(parameters) or None).fetchall()
+
+    def table(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Return the result of a query of ours as an Arrow table; several threads may ask."""
+        with self._lock:
+            return self._connection.sql(sql, params=list(parameters) or None).to_arrow_table()
+
+    def join(self, sql: str, numbers: Sequence[int]) -> pa.Table:
+        """Return the result of a query of ours that names ``chosen``: ``number`` and ``place``."""
+        import pyarrow as pa  # noqa: PLC0415  (slow to import, and most readers need none)
+
+        columns = [
+            pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(array("q", each))])
+            for each in (numbers, range(len(numbers)))  # pa.array would import pandas
+        ]
+        with self._lock:
+            self._connection.register(
+                "chosen", pa.Table.from_arrays(columns, names=["number", "place"])
+            )
+            try:
+                return self._connection.sql(sql).to_arrow_table()
+            finally:
+                self._connection.unregister("chosen")
+
+    def copy(self, sql: str, file: Path, options: str) -> None:
+        """Write the result of a query of ours to a file; raises ``BadQuery``."""
+        target = str(file).replace("'", "''")
+        try:
+            with self._lock:
+                self._connection.execute(f"COPY ({sql}) TO '{target}' ({options})")
+        except duckdb.Error as error:
+            raise BadQuery(f"{file} cannot be written: {error}") from error
+
+    def ask(self, sql: str, parameters: Parameters = ()) -> Answer:
         """Return the answer to anybody's query; raises ``BadQuery``."""
         with said_plainly():
             result = self._connection.cursor().execute(SESSION)
-            result.execute(sql, list(parameters) or None)
+            result.execute(sql, _given(parameters))
         return answer_of_result(result, partial(self._relation, sql, parameters))
 
-    def _relation(self, sql: str, parameters: Sequence[Any]) -> duckdb.DuckDBPyRelation:
-        relation = self._connection.sql(sql, params=list(parameters) or None)
+    def _relation(self, sql: str, parameters: Parameters) -> duckdb.DuckDBPyRelation:
+        relation = self._connection.sql(sql, params=_given(parameters))
         if relation is None:
             raise BadQuery("the query has no result; only what reads can be run here")
         return relation
 
-    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> pa.RecordBatchReader:
+    def stream(self, sql: str, parameters: Parameters = ()) -> pa.RecordBatchReader:
         """Return the answer to anybody's query as Arrow batches; raises ``BadQuery``."""
         with said_plainly():
             return self._relation(sql, parameters).to_arrow_reader(ROWS_TOGETHER)
+
+
+def _given(parameters: Parameters) -> dict[str, Any] | list[Any] | None:
+    """Return parameters as DuckDB takes them."""
+    given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
+    return given or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from wandb_mirror.errors import BadSettings, NotMirrored
 from wandb_mirror.jsontext import loads
 from wandb_mirror.query.compile import Catalog, Compiler, Key, quote
-from wandb_mirror.query.fields import Source
+from wandb_mirror.query.fields import OWN, Source
 from wandb_mirror.query.filters import parse_filter
 from wandb_mirror.query.order import compile_order
 from wandb_mirror.query.published import Published
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from wandb_mirror.query.answer import Answer
 
+STORED = {field.column for field in OWN.values()} - {"duration_s"}
+"""Columns of a run that its table has as they are; others are made by the view."""
+EMPTY = Catalog({}, {})
 SHOWN = ("run_id", "name", "state", "username", "run_group", "tags", "created_at", "duration_s")
 """The columns of a list of runs where none are named."""
 
@@ -40,13 +44,20 @@ class RunsQuestion:
     """A question that can be shown as SQL, counted, and answered page by page."""
 
     published: Published
-    source: str
+    project_no: int
+    schema: str
+    catalog: Catalog
     condition: str
     order: str
     parameters: tuple[Any, ...]
     columns: tuple[str, ...]
     limit: int | None = None
     offset: int = 0
+
+    @property
+    def source(self) -> str:
+        """Return what the runs are selected from."""
+        return f"{quote(self.schema)}.runs"
 
     @property
     def sql(self) -> str:
@@ -72,9 +83,42 @@ class RunsQuestion:
         """Return the answer as Arrow batches."""
         return self.published.stream(self.sql, self.parameters)
 
+    def numbers(self, limit: int | None = None) -> list[int]:
+        """Return the runs' numbers in this file in order, whatever the columns; for joins."""
+        sql = (
+            f"SELECT r.run_no FROM {self._lean_source()} r WHERE {self.condition} "
+            f"ORDER BY {self.order}"
+        )
+        if limit is not None:
+            sql += f" LIMIT {int(limit)}"
+        return [int(number) for (number,) in self.published.rows(sql, self.parameters)]
+
+    def _lean_source(self) -> str:
+        """Return the tables behind the view where they have all that is asked: one join, not three.
+
+        The wide table of a project is ``runs_<project_no>``, with a column ``k<key_no>`` a key.
+        """
+        asked = re.findall(r'r\."((?:[^"]|"")+)"', f"{self.condition} {self.order}")
+        names = {name.replace('""', '"') for name in asked}
+        places = {
+            key.column: key.key_no
+            for keys in self.catalog.keys.values()
+            for key in keys
+            if key.column in names
+        }
+        if names - places.keys() - STORED:
+            return self.source
+        if not places:
+            return f"(FROM _data.runs WHERE project_no = {self.project_no})"
+        listed = "".join(f", w.k{number} AS {quote(str(name))}" for name, number in places.items())
+        return (
+            f"(SELECT o.*{listed} FROM _data.runs o LEFT JOIN _data.runs_{self.project_no} w "
+            f"ON w.run_no = o.run_no WHERE o.project_no = {self.project_no})"
+        )
+
     def count(self) -> int:
         """Return how many runs pass the filter, whatever the page."""
-        sql = f"SELECT count(*) FROM {self.source} r WHERE {self.condition}"
+        sql = f"SELECT count(*) FROM {self._lean_source()} r WHERE {self.condition}"
         return int(self.published.rows(sql, self.parameters)[0][0])
 
 
@@ -91,10 +135,7 @@ def ask_runs(
         ("project", entity, project), lambda: _find_project(published, entity, project)
     )
     if schema is None:
-        raise NotMirrored(
-            f"project {entity}/{project} is mirrored, but its runs are not yet; "
-            f"fetch them with 'wandb-mirror sync {entity}/{project}'"
-        )
+        return _ask_nothing(published, project_no, f"{entity}/{project}", **options)
     catalog = published.keep(
         ("catalog", project_no), lambda: load_catalog(published, project_no, schema)
     )
@@ -104,7 +145,9 @@ def ask_runs(
         condition = f"r.deleted_at IS NULL AND ({condition})"
     return RunsQuestion(
         published,
-        f"{quote(schema)}.runs",
+        project_no,
+        schema,
+        catalog,
         condition,
         compile_order(options.get("order"), catalog),
         tuple(compiler.parameters),
@@ -112,6 +155,24 @@ def ask_runs(
         options.get("limit"),
         options.get("offset", 0),
     )
+
+
+def _ask_nothing(
+    published: Published, project_no: int, path: str, **options: Unpack[RunsOptions]
+) -> RunsQuestion:
+    """Return the question for a project without runs; raises ``NotMirrored`` where it has some."""
+    [(run_count,)] = published.rows(
+        "SELECT run_count FROM _data.projects WHERE project_no = ?", [project_no]
+    )
+    if run_count != 0:
+        raise NotMirrored(
+            f"project {path} is mirrored, but its runs are not yet; "
+            f"fetch them with 'wandb-mirror sync {path}'"
+        )
+    known = {name for name, *_ in published.rows("DESCRIBE main.runs")}
+    columns = tuple(name for name in options.get("columns") or SHOWN if name in known)
+    order = compile_order(options.get("order"), EMPTY)
+    return RunsQuestion(published, project_no, "main", EMPTY, "false", order, (), columns)
 
 
 def _find_project(published: Published, entity: str, project: str) -> tuple[int, str | None]:

@@ -55,6 +55,13 @@ def load_checkpoint(connection: sa.Connection, kind: Kind, scope: ScopeOf) -> Ch
     return None if row is None else Checkpoint(scope, row.cursor, row.watermark)
 
 
+def load_marks(connection: sa.Connection, kind: Kind) -> dict[str, str | None]:
+    """Return the cursor of every scope of a kind, by the scope as it is spelled."""
+    query = sa.select(checkpoints.c.scope, checkpoints.c.cursor)
+    rows = connection.execute(query.where(checkpoints.c.kind == kind.plural))
+    return {row.scope: row.cursor for row in rows}
+
+
 def forget_checkpoints(connection: sa.Connection, project_id: str) -> None:
     """Forget how far the scopes inside a project have been read."""
     inside = [kind.plural for kind in STORED if kind.scope_columns]

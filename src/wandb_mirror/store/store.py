@@ -14,9 +14,14 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from wandb_mirror.kinds.pages import Row, Saved, ScopeOf
-from wandb_mirror.kinds.spec import Kind
-from wandb_mirror.store import books, gone, load, save
-from wandb_mirror.store.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from wandb_mirror.kinds.spec import Follow, Kind
+from wandb_mirror.store import books, due, gone, load, save
+from wandb_mirror.store.checkpoints import (
+    Checkpoint,
+    load_checkpoint,
+    load_marks,
+    save_checkpoint,
+)
 from wandb_mirror.store.conditions import Key
 from wandb_mirror.store.digest import Digest
 from wandb_mirror.store.engine import open_engine, translated
@@ -130,6 +135,28 @@ class Store:
         """Return how far a scope has been read, or None where it never was."""
         with self._reading() as connection:
             return load_checkpoint(connection, kind, scope)
+
+    def save_checkpoints(self, kind: Kind, saved: Sequence[Checkpoint], *, now: datetime) -> None:
+        """Save how far several scopes have been read."""
+        with self._writing(f"checkpoints of {kind.plural}") as connection:
+            for each in saved:
+                save_checkpoint(connection, kind, each, now)
+
+    def load_due(
+        self,
+        kind: Kind,
+        follow: Follow,
+        parent: Kind,
+        where: Mapping[str, object],
+        *,
+        takes_all: bool = False,
+    ) -> Iterator[due.Due]:
+        """Yield what is to be read of a kind because its parents changed; see ``store.due``."""
+        with self._reading() as connection:
+            marks = {} if takes_all else load_marks(connection, kind)
+        columns = due.columns_needed(kind, follow, parent)
+        for rows in self.load_rows(parent, where=where, columns=columns):
+            yield from due.find_due(kind, follow, rows, marks)
 
     def load_digests(
         self, kind: Kind, scope: ScopeOf, own_keys: Sequence[str]

@@ -36,6 +36,7 @@ COLUMN_TYPES: dict[Type, type[TypeEngine[Any]]] = {
     Type.TIME: DateTime,
     Type.JSON: Text,
     Type.JSON_TEXT: Text,
+    Type.YAML: Text,
 }
 
 

@@ -13,8 +13,8 @@ from wandb_mirror.errors import NotOffered, Refused
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.upstream.capabilities import Capabilities
 from wandb_mirror.upstream.client import Client
-from wandb_mirror.upstream.documents import PLAIN_SCALARS, Document
 from wandb_mirror.upstream.replies import Missing, MissingFields
+from wandb_mirror.upstream.writer import PLAIN_SCALARS, Document
 
 
 def ask(
@@ -56,6 +56,10 @@ def locate(document: Document, missing: Missing) -> set[str]:
     """
     pointed = [document.places[line] for line in missing.lines if line in document.places]
     fitting = {place for place in document.places.values() if _fits(missing, place)}
+    within = [place for place in pointed if missing.name in document.inside.get(place, ())]
+    if within and not fitting.intersection(pointed):
+        # A field that selects within itself is asked for as a whole or not at all.
+        return set(within)
     if missing.sort == "type" and missing.name not in PLAIN_SCALARS:
         # Nothing else can be sent in its stead: the argument is as good as missing.
         return {place for place in pointed if place.endswith(")")}

@@ -6,158 +6,28 @@ each line: a server that points at a line says so what it lacks, however it call
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wandb_mirror.kinds.pages import ScopeOf, StepsRequest
 from wandb_mirror.kinds.spec import At, Field, Kind
 from wandb_mirror.upstream.capabilities import Capabilities
+from wandb_mirror.upstream.writer import (
+    JSON_SCALAR,
+    STEP_SCALAR,
+    Document,
+    Writer,
+    alias_of,
+    place_of,
+)
 
-JSON_SCALAR = "JSONString"
-"""W&B's name for text that holds JSON."""
-STEP_SCALAR = "Int64"
-PLAIN_SCALARS = {JSON_SCALAR: "String", STEP_SCALAR: "Int"}
-"""What other servers take where they do not know W&B's own scalars."""
-
-Argument = tuple[str, str]
-"""An argument's name and how its value is written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """GraphQL text with its variables, and what each of its lines asks for."""
-
-    text: str
-    variables: Mapping[str, Any]
-    places: Mapping[int, str]
-    """Line to capability: ``Run.updatedAt``, ``project.runs(order)``, ``type JSONString``."""
-    sources: Mapping[str, str]
-    """The columns that the document asks for, and upstream's field that each comes from."""
-    needs: frozenset[str]
-    """Capabilities without which it would ask for something else than it should."""
-
-
-@dataclass(slots=True)
-class _Writer:
-    """Writes a document line by line."""
-
-    kind: Kind
-    scope: ScopeOf
-    capabilities: Capabilities
-    lines: list[str] = field(default_factory=list)
-    places: dict[int, str] = field(default_factory=dict)
-    variables: dict[str, Any] = field(default_factory=dict)
-    types: dict[str, str] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
-    needs: set[str] = field(default_factory=set)
-    depth: int = 1
-
-    def line(self, text: str, capability: str | None = None) -> None:
-        """Write one line."""
-        self.lines.append("  " * self.depth + text)
-        if capability is not None:
-            self.places[len(self.lines)] = capability
-
-    def bind(self, name: str, graphql_type: str, value: Any) -> str:
-        """Declare a variable and return how it is written."""
-        self.types[name] = graphql_type
-        self.variables[name] = value
-        return f"${name}"
-
-    def bind_scope(self, at: At) -> list[Argument]:
-        """Declare what of the scope goes into a field's arguments."""
-        return [
-            (argument, self.bind(part, "String!", getattr(self.scope, part)))
-            for argument, part in at.arguments
-        ]
-
-    def open(self, name: str, place: str, arguments: Sequence[Argument], end: str) -> None:
-        """Write a field with arguments, each on its line, up to ``end``."""
-        if not arguments:
-            self.line(f"{name}{end}", place)
-            return
-        self.line(f"{name}(", place)
-        for argument, value in arguments:
-            self.line(f"  {argument}: {value}", f"{place}({argument})")
-        self.line(f"){end}")
-
-    @contextmanager
-    def inside(self, name: str, place: str, arguments: Sequence[Argument]) -> Iterator[None]:
-        """Open a field; what is written inside the ``with`` is its selection."""
-        self.open(name, place, arguments, " {")
-        self.depth += 1
-        yield
-        self.depth -= 1
-        self.line("}")
-
-    @contextmanager
-    def down(self, path: Sequence[At]) -> Iterator[None]:
-        """Write the way to what is read, with the scope's names as variables."""
-        if not path:
-            yield
-            return
-        *before, at = path
-        place = place_of(path)
-        with self.down(before):
-            self.require(place, at.arguments)
-            with self.inside(at.field, place, self.bind_scope(at)):
-                yield
-
-    def require(self, place: str, arguments: Iterable[Argument]) -> None:
-        """Note a field and arguments of it that the document cannot do without."""
-        self.needs.add(place)
-        self.needs.update(f"{place}({argument})" for argument, _ in arguments)
-
-    def fields(self, fields: Iterable[Field]) -> None:
-        """Write a node's fields, each aliased to its column."""
-        for each in fields:
-            for source in (each.source, each.fallback):
-                place = f"{self.kind.upstream_type}.{source}"
-                if source is None or self.capabilities.lacks(place):
-                    continue
-                head, *rest = source.split(".")
-                selection = "".join(f" {{ {part}" for part in rest) + " }" * len(rest)
-                self.line(f"{each.column}: {head}{selection}", place)
-                self.sources[each.column] = source
-                break
-
-    def finish(self, name: str) -> Document:
-        """Return the document: the variables' declarations first, each on its line."""
-        head = [f"query {name}"]
-        places: dict[int, str] = {}
-        if self.types:
-            head[0] += "("
-            for variable, graphql_type in self.types.items():
-                head.append(f"  ${variable}: {self._type(graphql_type)}")
-                places[len(head)] = f"type {graphql_type.rstrip('!')}"
-            head.append(")")
-        head[-1] += " {"
-        places.update({line + len(head): place for line, place in self.places.items()})
-        return Document(
-            "\n".join([*head, *self.lines, "}"]),
-            self.variables,
-            places,
-            self.sources,
-            frozenset(self.needs),
-        )
-
-    def _type(self, graphql_type: str) -> str:
-        name = graphql_type.rstrip("!")
-        if self.capabilities.lacks(f"type {name}"):
-            return graphql_type.replace(name, PLAIN_SCALARS.get(name, name))
-        return graphql_type
-
-
-def place_of(path: Sequence[At]) -> str:
-    """Return the name under which the end of a path may be lacking: ``project.runs``."""
-    return ".".join(at.field for at in path)
+Wanted = tuple[str, str, Any]
+"""An argument's name, its type, and its value; None where it is not sent."""
 
 
 def node_document(kind: Kind, scope: ScopeOf, capabilities: Capabilities) -> Document:
     """Return the query for one object."""
-    writer = _Writer(kind, scope, capabilities)
+    writer = Writer(kind, scope, capabilities)
     with writer.down(kind.node_path or kind.path):
         writer.fields(kind.fields)
     return writer.finish("Node")
@@ -172,7 +42,7 @@ def nodes_document(
     kind: Kind, scope: ScopeOf, capabilities: Capabilities, own_keys: Sequence[str]
 ) -> Document:
     """Return the query for several objects by their own keys, an alias each."""
-    writer = _Writer(kind, scope, capabilities)
+    writer = Writer(kind, scope, capabilities)
     *before, last = kind.node_path
     place = place_of(kind.node_path)
     with writer.down(before):
@@ -188,11 +58,6 @@ def nodes_document(
     return writer.finish("Nodes")
 
 
-def alias_of(number: int) -> str:
-    """Return the name under which the reply has the object that was asked for as such."""
-    return f"n{number}"
-
-
 def listing_document(
     kind: Kind,
     scope: ScopeOf,
@@ -205,28 +70,88 @@ def listing_document(
     order: str | None = None,
 ) -> Document:
     """Return the query for one page of a listing; ``filters`` is JSON text."""
-    writer = _Writer(kind, scope, capabilities)
-    *before, last = kind.path
-    place = place_of(kind.path)
-    wanted = [("first", "Int", first), ("after", "String", after)]
-    wanted += [("filters", JSON_SCALAR, filters), ("order", "String", order)]
+    writer = Writer(kind, scope, capabilities)
+    arguments: Sequence[Wanted] = (
+        ("first", "Int", first),
+        ("after", "String", after),
+        ("filters", JSON_SCALAR, filters),
+        ("order", "String", order),
+    )
+    _write_listing(writer, kind.path, fields, arguments)
+    return writer.finish("Listing")
+
+
+def listings_document(
+    kind: Kind,
+    scopes: Sequence[ScopeOf],
+    capabilities: Capabilities,
+    *,
+    fields: Sequence[Field],
+    first: int,
+    order: str | None = None,
+) -> Document:
+    """Return the query for the first pages of several listings, an alias each."""
+    writer = Writer(kind, ScopeOf(), capabilities)
+    for number, scope in enumerate(scopes):
+        writer.scope, writer.number = scope, number
+        _write_listing(
+            writer, kind.path, fields, (("first", "Int", first), ("order", "String", order))
+        )
+    return writer.finish("Listings")
+
+
+def details_document(
+    kind: Kind, scope: ScopeOf, capabilities: Capabilities, own_keys: Sequence[str]
+) -> Document:
+    """Return the query for whole objects from a connection that takes a list of their keys."""
+    writer = Writer(kind, scope, capabilities)
+    *before, last = kind.detail_path
+    place = place_of(kind.detail_path)
     with writer.down(before):
         writer.require(place, last.arguments)
+        arguments = [
+            (argument, writer.bind("own_keys", "[ID!]!", list(own_keys)))
+            for argument, _ in last.arguments
+        ]
+        with writer.inside(last.field, place, arguments):
+            _write_nodes(writer, place, kind.fields)
+    return writer.finish("Details")
+
+
+def _write_listing(
+    writer: Writer, path: Sequence[At], fields: Iterable[Field], wanted: Sequence[Wanted]
+) -> None:
+    """Write the way to a listing and one page of it."""
+    *before, last = path
+    place = place_of(path)
+    with writer.down(before):
+        writer.require(place, (*last.arguments, *last.constants))
         arguments = writer.bind_scope(last)
+        if writer.kind.shape == "list":
+            with writer.inside(last.field, place, arguments):
+                writer.fields(fields)
+            return
         arguments += [
             (name, writer.bind(name, graphql_type, value))
             for name, graphql_type, value in wanted
-            if value is not None and not capabilities.lacks(f"{place}({name})")
+            if value is not None and not writer.capabilities.lacks(f"{place}({name})")
         ]
-        with writer.inside(last.field, place, arguments):
-            with (
-                writer.inside("edges", f"{place}.edges", ()),
-                writer.inside("node", f"{place}.edges.node", ()),
-            ):
-                writer.fields(fields)
+        name = last.field
+        if not before and writer.number is not None:
+            name = f"{alias_of(writer.number)}: {name}"
+        with writer.inside(name, place, arguments):
+            _write_nodes(writer, place, fields)
             writer.line("pageInfo { endCursor hasNextPage }", f"{place}.pageInfo")
-        writer.needs |= {f"{place}.edges", f"{place}.edges.node", f"{place}.pageInfo"}
-    return writer.finish("Listing")
+        writer.needs.add(f"{place}.pageInfo")
+
+
+def _write_nodes(writer: Writer, place: str, fields: Iterable[Field]) -> None:
+    with (
+        writer.inside("edges", f"{place}.edges", ()),
+        writer.inside("node", f"{place}.edges.node", ()),
+    ):
+        writer.fields(fields)
+    writer.needs |= {f"{place}.edges", f"{place}.edges.node"}
 
 
 def steps_document(
@@ -237,7 +162,7 @@ def steps_document(
     ``samples`` is the number of steps in the window: so every row comes, as W&B's own reader
     asks (core/internal/runhistoryreader/livedata.go).
     """
-    writer = _Writer(kind, scope, capabilities)
+    writer = Writer(kind, scope, capabilities)
     *before, parent, last = kind.path
     place = place_of((*before, parent))
     with writer.down(before):

@@ -15,6 +15,7 @@ from wandb_mirror.errors import BadRow, Refused, UpstreamBroken
 from wandb_mirror.jsontext import dumps, loads
 from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply
 from wandb_mirror.kinds.spec import Field, Kind, Type
+from wandb_mirror.upstream.yamltext import read_yaml
 
 LARGEST_INTEGER = 2**63
 LONGEST_PROBLEM = 200
@@ -56,12 +57,18 @@ def read_row(
 def read_page(
     kind: Kind,
     scope: ScopeOf,
-    connection: Mapping[str, Any],
+    connection: Mapping[str, Any] | list[Any],
     *,
     fields: Sequence[Field],
     sources: Mapping[str, str],
 ) -> RowPage:
-    """Return the rows of a Relay connection; null edges and nodes are rows we may not see."""
+    """Return the rows of a Relay connection; null edges and nodes are rows we may not see.
+
+    A plain list is a connection of one page.
+    """
+    if isinstance(connection, list):
+        edges_of_list = [{"node": node} for node in connection]
+        connection = {"edges": edges_of_list, "pageInfo": {"hasNextPage": False}}
     edges, info = connection.get("edges"), connection.get("pageInfo")
     if not isinstance(edges, list) or not isinstance(info, Mapping):
         raise UpstreamBroken(f"upstream answers a listing of {kind.plural} without edges")
@@ -122,8 +129,24 @@ def _read_value(field: Field, source: str, node: Mapping[str, Any]) -> Any:
         value = value.get(part) if isinstance(value, Mapping) else None
     if value is None:
         return None
+    if field.selection:
+        value = _unroll(value)
+        if field.pluck and isinstance(value, list):
+            value = [each.get(field.pluck) for each in value if isinstance(each, Mapping)]
     value = READERS[field.type](value)
     return value.lower() if field.is_lower and isinstance(value, str) else value
+
+
+def _unroll(value: Any) -> Any:
+    """Return a JSON value in which every connection is the list of its nodes."""
+    if isinstance(value, list):
+        return [_unroll(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    edges = value.get("edges")
+    if isinstance(edges, list) and value.keys() <= {"edges", "pageInfo"}:
+        return [_unroll(each.get("node")) for each in edges if isinstance(each, Mapping)]
+    return {name: _unroll(each) for name, each in value.items()}
 
 
 def _read_text(value: Any) -> str:
@@ -192,4 +215,5 @@ READERS: dict[Type, Callable[[Any], Any]] = {
     Type.TIME: _read_time,
     Type.JSON: dumps,
     Type.JSON_TEXT: _read_json_text,
+    Type.YAML: read_yaml,
 }

@@ -5,11 +5,11 @@ A server that cannot filter, order or take aliases is asked in the ways that it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from wandb_mirror.errors import BadRow, NotFound, NotOffered, Refused, UpstreamBroken
+from wandb_mirror.errors import BadRow, NotOffered, Refused
 from wandb_mirror.jsontext import dumps
 from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import At, Kind
@@ -17,16 +17,17 @@ from wandb_mirror.upstream.asking import ask
 from wandb_mirror.upstream.capabilities import Capabilities
 from wandb_mirror.upstream.client import Client
 from wandb_mirror.upstream.documents import (
-    Document,
-    alias_of,
     can_name,
+    details_document,
     listing_document,
+    listings_document,
     node_document,
     nodes_document,
-    place_of,
     steps_document,
 )
 from wandb_mirror.upstream.rows import read_page, read_row, read_steps
+from wandb_mirror.upstream.ways import follow, follow_to_listing, pick, say_null
+from wandb_mirror.upstream.writer import Document, alias_of, place_of
 
 ALIASES = "several objects in one query"
 """The capability to take one field several times under different names."""
@@ -55,7 +56,7 @@ class Upstream:
         cannot be kept.
         """
         data, document = self._ask(kind, lambda: node_document(kind, scope, self.capabilities))
-        node = _follow(data, kind.node_path or kind.path)
+        node = follow(data, kind.node_path or kind.path)
         if node is None:
             return None
         return read_row(kind, scope, node, fields=kind.fields, sources=document.sources)
@@ -91,10 +92,41 @@ class Upstream:
             )
 
         data, document = self._ask(kind, make)
-        connection = _follow(data, kind.path)
-        if connection is None:
-            raise _say_null(data, kind.path, scope, kind)
-        return read_page(kind, scope, connection, fields=chosen, sources=document.sources)
+        listing = follow_to_listing(data, kind)
+        if listing is None:
+            raise say_null(data, kind.path, scope, kind)
+        return read_page(kind, scope, listing, fields=chosen, sources=document.sources)
+
+    def fetch_first_pages(
+        self, kind: Kind, scopes: Sequence[ScopeOf], *, first: int
+    ) -> list[RowPage | None]:
+        """Return the first pages of several listings by one request, None where one is null.
+
+        Raises ``NotOffered`` also where the server is known not to take several at once.
+        """
+        if self.capabilities.lacks(ALIASES):
+            raise NotOffered(f"{self.client.host} takes one listing at a time")
+        chosen = kind.light_fields
+
+        def make() -> Document:
+            return listings_document(
+                kind, scopes, self.capabilities, fields=chosen, first=first, order=kind.order
+            )
+
+        data, document = self._ask(kind, make)
+        pages: list[RowPage | None] = []
+        for number, scope in enumerate(scopes):
+            listing = follow_to_listing(data, kind, alias_of(number))
+            pages.append(
+                None
+                if listing is None
+                else read_page(kind, scope, listing, fields=chosen, sources=document.sources)
+            )
+        return pages
+
+    def learn_one_at_a_time(self) -> None:
+        """Remember that what was refused together went one by one."""
+        self.capabilities.learn([ALIASES])
 
     def fetch_detail_page(self, kind: Kind, scope: ScopeOf, own_keys: Sequence[str]) -> RowPage:
         """Return objects by their own keys, with all their fields.
@@ -102,6 +134,8 @@ class Upstream:
         By a filter where the server has one and heeds it, else one by one in one query. Raises
         ``NotOffered`` where the server cannot be asked for objects by key.
         """
+        if kind.detail_path:
+            return self._fetch_details(kind, scope, own_keys)
         filtering = f"{place_of(kind.path)}(filters)"
         if not self.capabilities.lacks(filtering):
             page = self._fetch_filtered(kind, scope, own_keys)
@@ -111,6 +145,17 @@ class Upstream:
         if not can_name(kind):
             raise NotOffered(f"{self.client.host} cannot be asked for {kind.plural} by id")
         return self._fetch_named(kind, scope, own_keys)
+
+    def _fetch_details(self, kind: Kind, scope: ScopeOf, own_keys: Sequence[str]) -> RowPage:
+        """Return objects from a connection that takes a list of keys."""
+        data, document = self._ask(
+            kind, lambda: details_document(kind, scope, self.capabilities, own_keys)
+        )
+        connection = follow(data, kind.detail_path)
+        if connection is None:
+            raise say_null(data, kind.detail_path, scope, kind)
+        whole = {**connection, "pageInfo": {"hasNextPage": False}}
+        return read_page(kind, scope, whole, fields=kind.fields, sources=document.sources)
 
     def _fetch_filtered(
         self, kind: Kind, scope: ScopeOf, own_keys: Sequence[str]
@@ -194,12 +239,10 @@ class Upstream:
             found = self._ask_one_by_one(kind, scope, path, wanted, make)
             self.capabilities.learn([ALIASES])  # one by one it went, together it did not
             return found
-        parent = _follow(data, path[:-1])
+        parent = follow(data, path[:-1])
         if parent is None:
-            raise _say_null(data, path[:-1], scope, kind)
-        return [
-            (_pick(parent, alias_of(n), self.client.host), document) for n in range(len(wanted))
-        ]
+            raise say_null(data, path[:-1], scope, kind)
+        return [(pick(parent, alias_of(n), self.client.host), document) for n in range(len(wanted))]
 
     def _ask_one_by_one(
         self,
@@ -217,32 +260,3 @@ class Upstream:
 
     def _ask(self, kind: Kind, make: Callable[[], Document]) -> tuple[dict[str, Any], Document]:
         return ask(self.client, self.capabilities, kind, make)
-
-
-def _follow(data: Mapping[str, Any], path: Iterable[At]) -> Mapping[str, Any] | None:
-    """Return what lies at the end of a path, or None where something on the way is null."""
-    value: Mapping[str, Any] | None = data
-    for at in path:
-        if value is None:
-            return None
-        value = _pick(value, at.field, "upstream")
-    return value
-
-
-def _pick(node: Mapping[str, Any], name: str, host: str) -> Mapping[str, Any] | None:
-    """Return the object under a name of a reply; what was asked for must be there, or be null."""
-    value = node.get(name, ())
-    if value is not None and not isinstance(value, Mapping):
-        raise UpstreamBroken(f"{host} answers without the {name} it was asked for")
-    return value
-
-
-def _say_null(data: Mapping[str, Any], path: Sequence[At], scope: ScopeOf, kind: Kind) -> Exception:
-    """Return what it means that something on the way to a listing is null.
-
-    Its scope may be gone or hidden; where the scope is there and its listing is not, the server
-    withholds that alone.
-    """
-    if len(path) > 1 and _follow(data, path[:-1]) is not None:
-        return Refused(f"upstream shows {scope} but answers null for its {kind.plural}")
-    return NotFound(f"{scope} is absent or not visible to this key")

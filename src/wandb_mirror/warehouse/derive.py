@@ -11,13 +11,12 @@ from wandb_mirror.warehouse.engine import Database, literal, quote
 from wandb_mirror.warehouse.names import name_keys, name_schemas
 from wandb_mirror.warehouse.stats import refresh_stats
 from wandb_mirror.warehouse.tables import ARROW_TYPES, FIXED
+from wandb_mirror.warehouse.view_parts import View, ViewColumn
 from wandb_mirror.warehouse.views import (
     LIVE,
     OF_RUNS,
     RUN_ID,
     RUN_NO,
-    View,
-    ViewColumn,
     main_views,
     run_columns,
     time_of,

@@ -21,6 +21,7 @@ COLUMN_TYPES: dict[Type, str] = {
     Type.TIME: "TIMESTAMP",
     Type.JSON: "VARCHAR",
     Type.JSON_TEXT: "VARCHAR",
+    Type.YAML: "VARCHAR",
 }
 ARROW_TYPES = {
     "VARCHAR": pa.string(),
@@ -147,6 +148,9 @@ FLATTENED = ("run_config", "run_summary", "run_tags")
 def columns_of(kind: Kind) -> dict[str, str]:
     """Return the columns of a kind's table: numbers for the scope, the fields, the books."""
     numbers = {}
+    for name in kind.scope_columns:
+        if name != "project_id":
+            numbers[name] = "VARCHAR"
     if "project_id" in kind.key:
         numbers["project_no"] = "INTEGER"
     if kind.holds == "run":

@@ -6,43 +6,14 @@ otherwise drivers of that version fail where newer ones do not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from wandb_mirror.kinds import STORED
 from wandb_mirror.warehouse.engine import literal
+from wandb_mirror.warehouse.object_views import object_views
 from wandb_mirror.warehouse.tables import COLUMN_TYPES
+from wandb_mirror.warehouse.view_parts import ENTITY, PROJECT, View, ViewColumn
 
-
-@dataclass(frozen=True, slots=True)
-class ViewColumn:
-    """A published column."""
-
-    name: str
-    type: str
-    expression: str
-    about: str
-    key: str | None = None
-    """For a column made from a key: its path as a JSON array."""
-    source: str | None = None
-    misfits: int = 0
-    has_json: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A published view."""
-
-    schema: str
-    name: str
-    about: str
-    columns: Sequence[ViewColumn]
-    tail: str
-    """All that follows the list of columns: FROM and WHERE."""
-
-
-ENTITY = ViewColumn("entity", "VARCHAR", "p.entity", "The entity that owns the project.")
-PROJECT = ViewColumn("project", "VARCHAR", "p.project", "The project's name.")
 RUN_ID = ViewColumn("run_id", "VARCHAR", "r.run_id", "The run's id, unique within its project.")
 RUN_NO = ViewColumn("run_no", "INTEGER", "r.run_no", "The run's number in this file, for joins.")
 KEY = ViewColumn("key", "VARCHAR", "k.name", "The key as W&B shows it: nesting joined by dots.")
@@ -137,6 +108,7 @@ def main_views(url: str) -> list[View]:
         _metrics(),
         _metric_stats(),
         _users(),
+        *object_views(url),
         *_books(),
     ]
 

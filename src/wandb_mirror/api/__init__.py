@@ -1,0 +1,1 @@
+"""``wandb.Api`` over the published file: the same names, answered without a network."""

@@ -1,0 +1,284 @@
+"""One version of an artifact, as it stands in a collection (``wandb.Artifact``)."""
+
+from __future__ import annotations
+
+import urllib.parse
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from wandb_mirror.api.artifact_rows import load_marks, load_memberships
+from wandb_mirror.api.attrs import queue_edit
+from wandb_mirror.api.files import File
+from wandb_mirror.api.generations import Generation, Generations, Row
+from wandb_mirror.api.manifest import ArtifactManifest, ArtifactManifestEntry, load_manifest
+from wandb_mirror.api.pages import Held
+from wandb_mirror.api.refusals import (
+    BYTES,
+    EDITS,
+    SERVER_ONLY,
+    UPLOADS,
+    refused,
+    refused_property,
+)
+from wandb_mirror.query.columns import parse
+
+
+class Artifact:
+    """A version of an artifact. What is set is local until ``save()``, which is refused."""
+
+    add = refused(UPLOADS)
+    add_dir = refused(UPLOADS)
+    add_file = refused(UPLOADS)
+    add_reference = refused(UPLOADS)
+    new_file = refused(UPLOADS)
+    new_draft = refused(UPLOADS)
+    remove = refused(UPLOADS)
+    finalize = refused(UPLOADS)
+    __setitem__ = refused(UPLOADS)
+    download = refused(BYTES)
+    checkout = refused(BYTES)
+    file = refused(BYTES)
+    verify = refused(BYTES)
+    get = refused(BYTES)
+    __getitem__ = refused(BYTES)
+    get_added_local_path_name = refused(UPLOADS)
+    delete = refused(EDITS)
+    link = refused(EDITS)
+    unlink = refused(EDITS)
+    distributed_id = refused_property(UPLOADS)
+    incremental = refused_property(UPLOADS)
+    use_as = refused_property(UPLOADS)
+    commit_hash = refused_property(SERVER_ONLY)
+    history_step = refused_property(SERVER_ONLY)
+    digest_algorithm = refused_property(SERVER_ONLY)
+    linked_at = refused_property(SERVER_ONLY)
+
+    def __init__(self, generations: Generations, generation: Generation, row: Row) -> None:
+        self._generations = generations
+        self._generation = generation
+        self._row = row
+        self.description = row["description"]
+        self.metadata: dict[str, Any] = parse(row["metadata"]) if row["metadata"] else {}
+        self.ttl = None if row["ttl_s"] is None else timedelta(seconds=row["ttl_s"])
+
+    def _attribute(self, column: str) -> Any:
+        return self._row[column]
+
+    id = property(lambda self: self._attribute("artifact_id"), doc="Upstream's id of the version.")
+    entity = property(lambda self: self._attribute("entity"), doc="Whose collection it is in.")
+    project = property(lambda self: self._attribute("project"), doc="The collection's project.")
+    version = property(lambda self: self._attribute("version"), doc="Its version here, like v3.")
+    type = property(lambda self: self._attribute("type"), doc="Its type.")
+    state = property(lambda self: self._state(), doc="Its state: COMMITTED, PENDING, …")
+    digest = property(lambda self: self._attribute("digest"), doc="The digest of its content.")
+    size = property(lambda self: self._attribute("size_bytes"), doc="The bytes of its files.")
+    file_count = property(lambda self: self._attribute("file_count"), doc="How many files it has.")
+    created_at = property(lambda self: self._attribute("created_at"), doc="When it was made.")
+    updated_at = property(lambda self: self._attribute("updated_at"), doc="When it last changed.")
+
+    def _state(self) -> str:
+        return str(self._row["state"]).upper()
+
+    @cached_property
+    def aliases(self) -> list[str]:
+        """Its aliases in this collection."""
+        return load_marks(self._generation, "artifact_aliases", "alias", self._row)
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """Its tags."""
+        return load_marks(self._generation, "artifact_tags", "tag", self._row)
+
+    @property
+    def name(self) -> str:
+        """Collection and version, like ``model:v3``."""
+        return f"{self._row['collection']}:{self.version}"
+
+    @property
+    def qualified_name(self) -> str:
+        """Entity, project, collection and version."""
+        return f"{self.entity}/{self.project}/{self.name}"
+
+    @property
+    def collection(self) -> Any:
+        """The collection it was found in."""
+        path = tuple(self._row[part] for part in ("entity", "project", "type", "collection"))
+        return self._generations.make("collection", self._generation, *path)
+
+    @cached_property
+    def _source(self) -> Row:
+        """The row of the version in the collection that it was logged into."""
+        source = self._row.get("source_artifact_id") or self._row["artifact_id"]
+        rows = load_memberships(self._generation, [source])
+        return rows[0] if rows else self._row
+
+    @property
+    def source_artifact(self) -> Artifact:
+        """The version in the collection that it was logged into; itself where it is that."""
+        return Artifact(self._generations, self._generation, self._source) if self.is_link else self
+
+    @property
+    def source_entity(self) -> str:
+        """Whose project it was logged into."""
+        return str(self._source["entity"])
+
+    @property
+    def source_project(self) -> str:
+        """The project that it was logged into."""
+        return str(self._source["project"])
+
+    @property
+    def source_version(self) -> str:
+        """Its version in the collection that it was logged into."""
+        return str(self._source["version"])
+
+    @property
+    def source_name(self) -> str:
+        """Collection and version that it was logged as."""
+        return f"{self._source['collection']}:{self.source_version}"
+
+    @property
+    def source_qualified_name(self) -> str:
+        """Entity, project, collection and version that it was logged as."""
+        return f"{self.source_entity}/{self.source_project}/{self.source_name}"
+
+    @property
+    def source_collection(self) -> Any:
+        """The collection that it was logged into."""
+        return self.source_artifact.collection
+
+    @property
+    def is_link(self) -> bool:
+        """Whether this collection only links to it."""
+        places = ("entity", "project", "collection")
+        return any(self._row[place] != self._source[place] for place in places)
+
+    @property
+    def linked_artifacts(self) -> list[Artifact]:
+        """Where else it is linked to; empty for a link."""
+        if self.is_link:
+            return []
+        found = [
+            Artifact(self._generations, self._generation, row)
+            for row in load_memberships(self._generation, [self._row["artifact_id"]])
+        ]
+        return [each for each in found if each.is_link]
+
+    @property
+    def url(self) -> str:
+        """Where people look at it."""
+        quoted = [urllib.parse.quote(each) for each in (self.type, self._row["collection"])]
+        return (
+            f"{self._generation.app_url}{self.entity}/{self.project}/artifacts/"
+            f"{'/'.join(quoted)}/{self.version}"
+        )
+
+    @cached_property
+    def manifest(self) -> ArtifactManifest:
+        """Its files by path."""
+        return load_manifest(self._generation, self._row["artifact_id"])
+
+    def files(
+        self, names: list[str] | None = None, per_page: int = 50, start: str | None = None
+    ) -> ArtifactFiles:
+        """Return its files, or those of some names."""
+        del start
+        return ArtifactFiles(self, names, per_page)
+
+    def get_entry(self, name: str) -> ArtifactManifestEntry:
+        """Return one of its files; raises ``KeyError``."""
+        entry = self.manifest.get_entry_by_path(name)
+        if entry is None:
+            raise KeyError(f"Path not contained in artifact: {name}")
+        return entry
+
+    get_path = get_entry
+
+    def _runs(self, direction: str) -> list[Any]:
+        rows = self._generation.live(
+            "artifact_usage",
+            "artifact_id = ? AND direction = ? ORDER BY entity, project, run_id",
+            [self._source["artifact_id"], direction],
+        )
+        return [
+            self._generations.make(
+                "run", self._generation, row["entity"], row["project"], row["run_id"]
+            )
+            for row in rows
+        ]
+
+    def used_by(self) -> list[Any]:
+        """Return the runs that took it as input."""
+        return self._runs("input")
+
+    def logged_by(self) -> Any:
+        """Return the run that made it, None where it is not known."""
+        found = self._runs("output")
+        return found[0] if found else None
+
+    def is_draft(self) -> bool:
+        """Return whether it is still being made: what is mirrored never is."""
+        return False
+
+    def wait(self, timeout: int | None = None) -> Artifact:
+        """Return it at once: it is there."""
+        del timeout
+        return self
+
+    def save(self, project: str | None = None, settings: object = None) -> None:
+        """Save what was edited; raises ``OnlyUpstream``."""
+        del project, settings
+        queue_edit(self)
+
+    def json_encode(self) -> dict[str, Any]:
+        """Return how W&B writes it into a config."""
+        return {
+            "_type": "artifactVersion",
+            "_version": "v0",
+            "id": self.id,
+            "version": self.source_version,
+            "sequenceName": self.source_name.split(":", 1)[0],
+            "usedAs": None,
+        }
+
+    def __repr__(self) -> str:
+        """Return its full name."""
+        return f"<Artifact {self.qualified_name}>"
+
+
+class ArtifactFiles(Held[File]):
+    """The files of a version."""
+
+    def __init__(
+        self, artifact: Artifact, names: list[str] | None = None, per_page: int = 50
+    ) -> None:
+        self.artifact = artifact
+        entries = artifact.manifest.entries.values()
+        super().__init__(
+            [
+                File(
+                    {
+                        "id": None,
+                        "name": entry.path,
+                        "sizeBytes": entry.size,
+                        "mimetype": None,
+                        "md5": entry.digest,
+                        "digest": entry.digest,
+                        "updatedAt": None,
+                    }
+                )
+                for entry in entries
+                if names is None or entry.path in names
+            ],
+            per_page,
+        )
+
+    @property
+    def path(self) -> list[str]:
+        """Entity, project and name of the artifact."""
+        return [self.artifact.entity, self.artifact.project, self.artifact.name]
+
+    def __repr__(self) -> str:
+        """Return whose files they are, and how many."""
+        return f"<ArtifactFiles {'/'.join(self.path)} ({len(self)})>"

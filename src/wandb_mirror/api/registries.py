@@ -1,0 +1,244 @@
+"""Registries (``wandb.apis.public.registries``): projects that collections are linked into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wandb_mirror.api.artifact import Artifact
+from wandb_mirror.api.artifacts import ArtifactCollection
+from wandb_mirror.api.attrs import queue_edit
+from wandb_mirror.api.generations import Generation, Generations, Row
+from wandb_mirror.api.pages import Held
+from wandb_mirror.api.refusals import ACCOUNTS, EDITS, SERVER_ONLY, refused, refused_property
+from wandb_mirror.errors import NotMirrored
+from wandb_mirror.query.row_filters import filter_rows, sort_rows
+
+PREFIX = "wandb-registry-"
+COLLECTION_NAMES = {"name": "collection"}
+VERSION_NAMES = {
+    "linked_at": "created_at",
+    "acm_created_at": "created_at",
+    "artifact_created_at": "created_at",
+    "artifact_size": "size_bytes",
+    "size": "size_bytes",
+}
+
+
+class Registry:
+    """A registry of an organization."""
+
+    create = refused(EDITS)
+    delete = refused(EDITS)
+    members = refused(f"members of registries are not mirrored: {SERVER_ONLY}")
+    user_members = refused(f"members of registries are not mirrored: {SERVER_ONLY}")
+    team_members = refused(f"members of registries are not mirrored: {SERVER_ONLY}")
+    add_members = refused(ACCOUNTS)
+    remove_members = refused(ACCOUNTS)
+    update_member = refused(ACCOUNTS)
+    allow_all_artifact_types = refused_property(SERVER_ONLY)
+
+    def __init__(self, generations: Generations, generation: Generation, row: Row) -> None:
+        self._generations = generations
+        self._generation = generation
+        self.name = str(row["registry"]).removeprefix(PREFIX)
+        self.organization = row["organization"]
+        self.description = row["description"]
+        self.visibility = row["visibility"]
+        self.created_at = row["created_at"]
+        self.updated_at = row.get("updated_at")
+        self.id = row.get("registry_id", row.get("storage_id"))
+        self.internal_id = row.get("project_id")
+        self._entity = row.get("entity", row.get("org_entity"))
+
+    @property
+    def full_name(self) -> str:
+        """The name of the project behind it."""
+        return f"{PREFIX}{self.name}"
+
+    @property
+    def entity(self) -> str | None:
+        """The organization's entity, which owns the project behind it."""
+        return self._entity or self._owner()
+
+    def _owner(self) -> str | None:
+        found = self._generation.one(
+            "SELECT entity FROM main.artifact_collections WHERE project = ? LIMIT 1",
+            [self.full_name],
+        )
+        return None if found is None else str(found["entity"])
+
+    @property
+    def path(self) -> list[str]:
+        """Entity and full name."""
+        return [self.entity or self.organization, self.full_name]
+
+    @property
+    def artifact_types(self) -> list[str]:
+        """The types of what it holds."""
+        rows = self._generation.live(
+            "artifact_types", "project = ? ORDER BY type", [self.full_name]
+        )
+        return list(dict.fromkeys(row["type"] for row in rows))
+
+    def load(self) -> None:
+        """Do nothing: it is there."""
+
+    def collections(
+        self,
+        filter: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        per_page: int = 100,
+        start: str | None = None,
+    ) -> Collections:
+        """Return its collections that pass a filter."""
+        del start
+        return Collections(self._generations, [self], filter, order, per_page)
+
+    def versions(
+        self,
+        filter: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        per_page: int = 100,
+        start: str | None = None,
+    ) -> Versions:
+        """Return the versions in its collections that pass a filter."""
+        del start
+        return self.collections().versions(filter, order, per_page)
+
+    def save(self) -> None:
+        """Save what was edited; raises ``OnlyUpstream``."""
+        queue_edit(self)
+
+    def __repr__(self) -> str:
+        """Return its organization and name."""
+        return f"<Registry {self.organization}/{self.name}>"
+
+
+class Registries(Held[Registry]):
+    """The registries of an organization that pass a filter."""
+
+    def __init__(
+        self,
+        generations: Generations,
+        organization: str | None,
+        filters: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        per_page: int = 100,
+    ) -> None:
+        self.organization = organization
+        self._generations = generations
+        generation = generations.current()
+        names = {"name": "registry"}
+        rows = [
+            {**row, "registry": str(row["registry"]).removeprefix(PREFIX)}
+            for row in generation.live("registries", "true ORDER BY organization, registry")
+            if organization is None or row["organization"] == organization
+        ]
+        found = sort_rows(filter_rows(rows, filters, names), order, names)
+        super().__init__([Registry(generations, generation, row) for row in found], per_page)
+
+    @property
+    def length(self) -> int:
+        """How many there are."""
+        return len(self)
+
+    def collections(
+        self,
+        filter: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        per_page: int = 100,
+        start: str | None = None,
+    ) -> Collections:
+        """Return the collections of all of them that pass a filter."""
+        del start
+        return Collections(self._generations, list(self), filter, order, per_page)
+
+    def versions(
+        self,
+        filter: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        per_page: int = 100,
+        start: str | None = None,
+    ) -> Versions:
+        """Return the versions in all of them that pass a filter."""
+        del start
+        return self.collections().versions(filter, order, per_page)
+
+
+class Collections(Held[ArtifactCollection]):
+    """Collections of registries."""
+
+    def __init__(
+        self,
+        generations: Generations,
+        registries: list[Registry],
+        filters: Mapping[str, Any] | None,
+        order: str | None,
+        per_page: int,
+    ) -> None:
+        self._generations = generations
+        generation = self._generation = generations.current()
+        projects = [each.full_name for each in registries]
+        rows = generation.live(
+            "artifact_collections",
+            "list_contains(?, project) ORDER BY entity, project, collection",
+            [projects],
+        )
+        found = sort_rows(filter_rows(rows, filters, COLLECTION_NAMES), order, COLLECTION_NAMES)
+        super().__init__(
+            [ArtifactCollection(generations, generation, row) for row in found], per_page
+        )
+
+    def versions(
+        self,
+        filter: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        per_page: int = 100,
+        start: str | None = None,
+    ) -> Versions:
+        """Return the versions in these collections that pass a filter."""
+        del start
+        places = [(each.entity, each.project, each._row["collection"]) for each in self]
+        return Versions(self._generations, places, filter, order, per_page)
+
+
+class Versions(Held[Artifact]):
+    """Versions in collections of registries."""
+
+    def __init__(
+        self,
+        generations: Generations,
+        places: list[tuple[str, str, str]],
+        filters: Mapping[str, Any] | None,
+        order: str | None,
+        per_page: int,
+    ) -> None:
+        generation = generations.current()
+        rows = [
+            row
+            for place in places
+            for row in generation.live(
+                "artifacts",
+                "entity = ? AND project = ? AND collection = ? ORDER BY version_index",
+                place,
+            )
+        ]
+        found = sort_rows(filter_rows(rows, filters, VERSION_NAMES), order, VERSION_NAMES)
+        super().__init__([Artifact(generations, generation, row) for row in found], per_page)
+
+    @property
+    def length(self) -> int:
+        """How many there are."""
+        return len(self)
+
+
+def find_registry(generations: Generations, organization: str | None, name: str) -> Registry:
+    """Return a registry; raises ``NotMirrored``."""
+    wanted = {"name": name.removeprefix(PREFIX)}
+    for registry in Registries(generations, organization, wanted):
+        return registry
+    raise NotMirrored(
+        f"registry {name!r} is not in this mirror; 'wandb-mirror sync' fetches the registries of "
+        "the organizations it takes"
+    )

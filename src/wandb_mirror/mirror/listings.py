@@ -1,0 +1,127 @@
+"""Pull what is listed for many scopes at once: all projects' sweeps, the files of changed runs.
+
+A kind that cannot be read does not stop the others. Children of a parent are read when it changed;
+a checkpoint remembers what it was like, so what a stopped sync left out is found by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from wandb_mirror.errors import NotFound, NotOffered
+from wandb_mirror.kinds import STORED
+from wandb_mirror.kinds.pages import ScopeOf
+from wandb_mirror.kinds.spec import Follow, Kind
+from wandb_mirror.mirror.keeper import MirrorKeeper
+from wandb_mirror.mirror.report import ProjectReport
+from wandb_mirror.pull.reach import Reach
+from wandb_mirror.pull.together import Outcome, walk_together
+from wandb_mirror.pull.walk import Walked
+from wandb_mirror.store.checkpoints import Checkpoint
+from wandb_mirror.store.due import Due
+from wandb_mirror.store.store import Store
+
+Place = tuple[ScopeOf, ProjectReport]
+"""Where to look, and where to write down what was found."""
+
+
+def is_taken_together(kind: Kind) -> bool:
+    """Tell whether a kind is listed for many scopes at once, and not a project at a time."""
+    return kind.shape in ("connection", "list") and kind.seek is None and kind.holds != "project"
+
+
+@dataclass(slots=True)
+class Listings:
+    """Pulls the kinds that are listed for many scopes at once."""
+
+    store: Store
+    reach: Reach
+    keeper: MirrorKeeper
+    now: Callable[[], datetime]
+    is_full_refresh: bool
+
+    def pull(self, kinds: Sequence[Kind], entity: str, places: Sequence[Place]) -> None:
+        """Pull the kinds of an entity and of its projects, parents before children."""
+        team = ProjectReport(entity, "")
+        for kind in kinds:
+            if not is_taken_together(kind):
+                continue
+            if kind.scope == "team":
+                found = [(ScopeOf(entity), places[0][1] if places else team)]
+            else:
+                found = list(places)
+            try:
+                if kind.follows is None:
+                    self._pull_all(kind, found)
+                else:
+                    self._pull_due(kind, kind.follows, found)
+            except NotOffered as error:
+                for _, report in found:
+                    report.notes.append(f"{kind.plural}: {error}")
+
+    def _pull_all(self, kind: Kind, places: Sequence[Place]) -> None:
+        """Walk a listing of each place."""
+        reports = dict(places)
+        for outcomes in walk_together(kind, list(reports), self.reach):
+            for scope, outcome in outcomes:
+                self._note(kind, scope, outcome, reports[scope])
+
+    def _pull_due(self, kind: Kind, follow: Follow, places: Sequence[Place]) -> None:
+        """Walk the listings of those parents that changed."""
+        for place, report in places:
+            due: dict[ScopeOf, Due] = {}
+            for each in self._find_due(kind, follow, place):
+                scope = replace(each.scope, entity=place.entity, project=place.project)
+                if each.is_gone:
+                    self.keeper.mark_missing(kind, scope, ())
+                    self._save_marks(kind, [each])
+                else:
+                    due[scope] = each
+            if not due:
+                continue
+            for outcomes in walk_together(kind, list(due), self.reach):
+                read = [
+                    due[scope]
+                    for scope, outcome in outcomes
+                    if self._note(kind, scope, outcome, report) and not _is_cut(outcome)
+                ]
+                self._save_marks(kind, read)
+
+    def _find_due(self, kind: Kind, follow: Follow, place: ScopeOf) -> Iterator[Due]:
+        parent = next(each for each in STORED if each.plural == follow.parent)
+        where: dict[str, object] = {**place.columns(parent.scope_columns[:1])}
+        return self.store.load_due(kind, follow, parent, where, takes_all=self.is_full_refresh)
+
+    def _save_marks(self, kind: Kind, read: Sequence[Due]) -> None:
+        if read:
+            saved = [Checkpoint(each.scope, cursor=each.mark) for each in read]
+            self.store.save_checkpoints(kind, saved, now=self.now())
+
+    def _note(self, kind: Kind, scope: ScopeOf, outcome: Outcome, report: ProjectReport) -> bool:
+        """Write down what a walk found; True where there was one."""
+        own = scope.run_id or scope.collection or scope.artifact_id or ""
+        if not isinstance(outcome, Walked):
+            if isinstance(outcome, NotFound) and own:
+                return False  # it went after it was listed; the next sync sees that
+            self.keeper.set_aside(kind, scope, own, str(outcome))
+            report.notes.append(f"{kind.plural}: {outcome}")
+            return False
+        self.keeper.put_back(kind, scope, [own])
+        for counts, count in (
+            (report.seen, outcome.seen),
+            (report.changed, outcome.changed),
+            (report.missing, outcome.missing),
+        ):
+            counts[kind.plural] = counts.get(kind.plural, 0) + count
+        if outcome.incomplete:
+            report.notes.append(
+                f"{kind.plural}: deletions were not looked for: {outcome.incomplete}"
+            )
+        return True
+
+
+def _is_cut(outcome: Outcome) -> bool:
+    """Tell whether a listing was not seen to its end: then it is read again."""
+    return isinstance(outcome, Walked) and bool(outcome.incomplete)
