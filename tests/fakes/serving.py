@@ -382,7 +382,7 @@ class Server:
         is_list = info.field_name in LISTS or str(info.return_type).endswith("Connection")
         value = source.get(info.field_name, [] if is_list else None)
         if callable(value):
-            return value(**arguments)
+            value = value(**arguments)
         if str(info.return_type).rstrip("!").endswith("Connection") and isinstance(value, list):
             return self._page(value, arguments.get("first", 50), arguments.get("after"))
         return value

@@ -140,7 +140,8 @@ def test_specs_of_reports_are_read_for_those_alone_that_changed(setting):
     reports.append(taken)
     setting.sync()
     assert [row[-1] for row in setting.rows(REPORTS)] == [True, True]
-    assert setting.rows("SELECT url FROM reports")[0][0].endswith("/team/one/reports/Report-a---a")
+    [(url,)] = setting.rows("SELECT url FROM reports WHERE name = 'a'")
+    assert url.endswith("/team/one/reports/Report-a---a")
 
 
 def test_a_server_without_views_by_id_lists_reports_whole(setting):

@@ -1,7 +1,7 @@
 """A collection of artifact versions: a sequence that runs log into, or a portfolio of links.
 
 Order: upstream's own.   Resumable: no, a listing is short.
-Cost: one request for the collections of 4 projects; a page holds 50. It brings every alias and the
+Cost: one request for the collections of 20 projects; a page holds 50. It brings every alias and the
 newest 100 versions in short, so no collection is asked for by itself to learn that nothing changed.
 Nobody states that ``updatedAt`` moves with an alias, so aliases are compared by every sync.
 Gone: a collection that a complete listing does not show is marked deleted, with its versions.
@@ -24,7 +24,6 @@ ARTIFACT_COLLECTION = Kind(
     holds="collection",
     key=("project_id", "collection"),
     page_size=50,
-    together=4,
     when_gone="deleted",
     left_out_by=("type", "artifacts.skip_types"),
     fields=(
