@@ -14,6 +14,148 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "artifact_collections",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("collection", sa.Text(), nullable=False),
+        sa.Column("storage_id", sa.Text(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=True),
+        sa.Column("form", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(), nullable=True),
+        sa.Column("tags", sa.Text(), nullable=True),
+        sa.Column("aliases", sa.Text(), nullable=True),
+        sa.Column("newest", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "collection", name=op.f("pk_artifact_collections")),
+    )
+    with op.batch_alter_table("artifact_collections", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_artifact_collections_changed_seq"),
+            ["changed_seq", "project_id", "collection"],
+            unique=False,
+        )
+
+    op.create_table(
+        "artifact_files",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("artifact_id", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "project_id", "artifact_id", "path", name=op.f("pk_artifact_files")
+        ),
+    )
+    with op.batch_alter_table("artifact_files", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_artifact_files_changed_seq"),
+            ["changed_seq", "project_id", "artifact_id", "path"],
+            unique=False,
+        )
+
+    op.create_table(
+        "artifact_types",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "type", name=op.f("pk_artifact_types")),
+    )
+    with op.batch_alter_table("artifact_types", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_artifact_types_changed_seq"),
+            ["changed_seq", "project_id", "type"],
+            unique=False,
+        )
+
+    op.create_table(
+        "artifacts",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("collection", sa.Text(), nullable=False),
+        sa.Column("artifact_id", sa.Text(), nullable=False),
+        sa.Column("membership_id", sa.Text(), nullable=True),
+        sa.Column("version_index", sa.BigInteger(), nullable=True),
+        sa.Column("joined_at", sa.DateTime(), nullable=True),
+        sa.Column("aliases", sa.Text(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("file_count", sa.BigInteger(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("metadata", sa.Text(), nullable=True),
+        sa.Column("tags", sa.Text(), nullable=True),
+        sa.Column("ttl_seconds", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(), nullable=True),
+        sa.Column("source_collection", sa.Text(), nullable=True),
+        sa.Column("source_project", sa.Text(), nullable=True),
+        sa.Column("source_entity", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "project_id", "collection", "artifact_id", name=op.f("pk_artifacts")
+        ),
+    )
+    with op.batch_alter_table("artifacts", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_artifacts_changed_seq"),
+            ["changed_seq", "project_id", "collection", "artifact_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "automations",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("automation_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("is_enabled", sa.Boolean(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(), nullable=True),
+        sa.Column("scope", sa.Text(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=True),
+        sa.Column("action", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "automation_id", name=op.f("pk_automations")),
+    )
+    with op.batch_alter_table("automations", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_automations_changed_seq"),
+            ["changed_seq", "project_id", "automation_id"],
+            unique=False,
+        )
+
+    op.create_table(
         "checkpoints",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("scope", sa.Text(), nullable=False),
@@ -28,6 +170,84 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_facts")),
     )
+    op.create_table(
+        "input_artifacts",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("artifact_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=True),
+        sa.Column("source_collection", sa.Text(), nullable=True),
+        sa.Column("source_project", sa.Text(), nullable=True),
+        sa.Column("source_entity", sa.Text(), nullable=True),
+        sa.Column("version_index", sa.BigInteger(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "project_id", "run_id", "artifact_id", name=op.f("pk_input_artifacts")
+        ),
+    )
+    with op.batch_alter_table("input_artifacts", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_input_artifacts_changed_seq"),
+            ["changed_seq", "project_id", "run_id", "artifact_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "integrations",
+        sa.Column("entity", sa.Text(), nullable=False),
+        sa.Column("integration_id", sa.Text(), nullable=False),
+        sa.Column("form", sa.Text(), nullable=True),
+        sa.Column("webhook_name", sa.Text(), nullable=True),
+        sa.Column("webhook_address", sa.Text(), nullable=True),
+        sa.Column("slack_team", sa.Text(), nullable=True),
+        sa.Column("slack_channel", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("entity", "integration_id", name=op.f("pk_integrations")),
+    )
+    with op.batch_alter_table("integrations", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_integrations_changed_seq"),
+            ["changed_seq", "entity", "integration_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "output_artifacts",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("artifact_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=True),
+        sa.Column("source_collection", sa.Text(), nullable=True),
+        sa.Column("source_project", sa.Text(), nullable=True),
+        sa.Column("source_entity", sa.Text(), nullable=True),
+        sa.Column("version_index", sa.BigInteger(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "project_id", "run_id", "artifact_id", name=op.f("pk_output_artifacts")
+        ),
+    )
+    with op.batch_alter_table("output_artifacts", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_output_artifacts_changed_seq"),
+            ["changed_seq", "project_id", "run_id", "artifact_id"],
+            unique=False,
+        )
+
     op.create_table(
         "projects",
         sa.Column("project_id", sa.Text(), nullable=False),
@@ -53,6 +273,29 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "registries",
+        sa.Column("org_entity", sa.Text(), nullable=False),
+        sa.Column("storage_id", sa.Text(), nullable=False),
+        sa.Column("project", sa.Text(), nullable=True),
+        sa.Column("visibility", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("org_entity", "storage_id", name=op.f("pk_registries")),
+    )
+    with op.batch_alter_table("registries", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_registries_changed_seq"),
+            ["changed_seq", "org_entity", "storage_id"],
+            unique=False,
+        )
+
+    op.create_table(
         "removals",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -61,6 +304,57 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("removals", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_removals_changed_seq"), ["changed_seq"], unique=False)
+
+    op.create_table(
+        "reports",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("report_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("username", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.Column("spec", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "report_id", name=op.f("pk_reports")),
+    )
+    with op.batch_alter_table("reports", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_reports_changed_seq"),
+            ["changed_seq", "project_id", "report_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "run_files",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("storage_id", sa.Text(), nullable=True),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("mimetype", sa.Text(), nullable=True),
+        sa.Column("md5", sa.Text(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "run_id", "name", name=op.f("pk_run_files")),
+    )
+    with op.batch_alter_table("run_files", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_run_files_changed_seq"),
+            ["changed_seq", "project_id", "run_id", "name"],
+            unique=False,
+        )
 
     op.create_table(
         "runs",
@@ -160,6 +454,53 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sync_id", name=op.f("pk_sync_log")),
     )
     op.create_table(
+        "team_members",
+        sa.Column("entity", sa.Text(), nullable=False),
+        sa.Column("member_id", sa.Text(), nullable=False),
+        sa.Column("username", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("role", sa.Text(), nullable=True),
+        sa.Column("is_admin", sa.Boolean(), nullable=True),
+        sa.Column("is_pending", sa.Boolean(), nullable=True),
+        sa.Column("account_type", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("entity", "member_id", name=op.f("pk_team_members")),
+    )
+    with op.batch_alter_table("team_members", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_team_members_changed_seq"),
+            ["changed_seq", "entity", "member_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "teams",
+        sa.Column("entity", sa.Text(), nullable=False),
+        sa.Column("team", sa.Text(), nullable=False),
+        sa.Column("storage_id", sa.Text(), nullable=True),
+        sa.Column("is_team", sa.Boolean(), nullable=True),
+        sa.Column("organization", sa.Text(), nullable=True),
+        sa.Column("org_entity", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("entity", "team", name=op.f("pk_teams")),
+    )
+    with op.batch_alter_table("teams", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_teams_changed_seq"), ["changed_seq", "entity", "team"], unique=False
+        )
+
+    op.create_table(
         "viewers",
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("username", sa.Text(), nullable=True),
@@ -186,6 +527,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_viewers_changed_seq"))
 
     op.drop_table("viewers")
+    with op.batch_alter_table("teams", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_teams_changed_seq"))
+
+    op.drop_table("teams")
+    with op.batch_alter_table("team_members", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_team_members_changed_seq"))
+
+    op.drop_table("team_members")
     op.drop_table("sync_log")
     op.drop_table("sync_errors")
     with op.batch_alter_table("sweeps", schema=None) as batch_op:
@@ -197,13 +546,57 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_runs_changed_seq"))
 
     op.drop_table("runs")
+    with op.batch_alter_table("run_files", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_run_files_changed_seq"))
+
+    op.drop_table("run_files")
+    with op.batch_alter_table("reports", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_reports_changed_seq"))
+
+    op.drop_table("reports")
     with op.batch_alter_table("removals", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_removals_changed_seq"))
 
     op.drop_table("removals")
+    with op.batch_alter_table("registries", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_registries_changed_seq"))
+
+    op.drop_table("registries")
     with op.batch_alter_table("projects", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_projects_changed_seq"))
 
     op.drop_table("projects")
+    with op.batch_alter_table("output_artifacts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_output_artifacts_changed_seq"))
+
+    op.drop_table("output_artifacts")
+    with op.batch_alter_table("integrations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_integrations_changed_seq"))
+
+    op.drop_table("integrations")
+    with op.batch_alter_table("input_artifacts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_input_artifacts_changed_seq"))
+
+    op.drop_table("input_artifacts")
     op.drop_table("facts")
     op.drop_table("checkpoints")
+    with op.batch_alter_table("automations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_automations_changed_seq"))
+
+    op.drop_table("automations")
+    with op.batch_alter_table("artifacts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_artifacts_changed_seq"))
+
+    op.drop_table("artifacts")
+    with op.batch_alter_table("artifact_types", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_artifact_types_changed_seq"))
+
+    op.drop_table("artifact_types")
+    with op.batch_alter_table("artifact_files", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_artifact_files_changed_seq"))
+
+    op.drop_table("artifact_files")
+    with op.batch_alter_table("artifact_collections", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_artifact_collections_changed_seq"))
+
+    op.drop_table("artifact_collections")

@@ -23,6 +23,8 @@ from wandb_mirror.upstream.shapes import Upstream
 
 KEY = "k" * 40
 BASE_URL = "https://api.test"
+LISTS = ("triggers", "members")
+FILES = "https://files.test"
 
 SCHEMA = """
 scalar JSONString
@@ -32,6 +34,9 @@ type Query {
   viewer: User
   models(entityName: String, first: Int, after: String): ProjectConnection
   project(entityName: String, name: String): Project
+  entity(name: String): Entity
+  views(ids: [ID!]!): ViewConnection
+  artifact(id: ID!): Artifact
 }
 type User { id: ID! username: String name: String email: String admin: Boolean entity: String }
 type PageInfo { endCursor: String hasNextPage: Boolean }
@@ -50,6 +55,170 @@ type Project {
   runs(first: Int, after: String, filters: JSONString, order: String): RunConnection
   run(name: String!): Run
   sweeps(first: Int, after: String): SweepConnection
+  artifactTypes(first: Int, after: String): ArtifactTypeConnection
+  artifactCollections(first: Int, after: String): ArtifactCollectionConnection
+  artifactCollection(name: String!): ArtifactCollection
+  allViews(viewType: String, first: Int, after: String): ViewConnection
+  triggers: [Trigger!]
+}
+type Entity {
+  id: ID!
+  name: String!
+  isTeam: Boolean
+  organization: Organization
+  members: [Member!]
+  integrations(first: Int, after: String): IntegrationConnection
+  projects(first: Int, after: String, filters: JSONString): ProjectConnection
+}
+type Organization { name: String! orgEntity: Entity }
+type Member {
+  id: String
+  username: String
+  name: String!
+  email: String
+  role: String
+  admin: Boolean
+  pending: Boolean
+  accountType: String
+  apiKey: String
+}
+interface Integration { id: ID! }
+type IntegrationEdge { node: Integration }
+type IntegrationConnection { edges: [IntegrationEdge] pageInfo: PageInfo }
+type SlackIntegration implements Integration { id: ID! teamName: String! channelName: String! }
+type GenericWebhookIntegration implements Integration {
+  id: ID!
+  name: String!
+  urlEndpoint: String!
+  accessTokenRef: String
+  secretRef: String
+}
+type ArtifactTypeConnection { edges: [ArtifactTypeEdge] pageInfo: PageInfo }
+type ArtifactTypeEdge { node: ArtifactType }
+type ArtifactType { name: String! description: String createdAt: String }
+type ArtifactCollectionConnection { edges: [ArtifactCollectionEdge] pageInfo: PageInfo }
+type ArtifactCollectionEdge { node: ArtifactCollection }
+interface ArtifactCollection {
+  id: ID!
+  name: String!
+  defaultArtifactType: ArtifactType!
+  description: String
+  state: String
+  createdAt: String
+  updatedAt: String
+  project: Project
+  tags: TagConnection
+  aliases(first: Int): ArtifactAliasConnection
+  artifacts(first: Int, order: String): ArtifactConnection
+  artifactMemberships(first: Int, after: String): MembershipConnection
+}
+type ArtifactSequence implements ArtifactCollection {
+  id: ID!
+  name: String!
+  defaultArtifactType: ArtifactType!
+  description: String
+  state: String
+  createdAt: String
+  updatedAt: String
+  project: Project
+  tags: TagConnection
+  aliases(first: Int): ArtifactAliasConnection
+  artifacts(first: Int, order: String): ArtifactConnection
+  artifactMemberships(first: Int, after: String): MembershipConnection
+}
+type ArtifactPortfolio implements ArtifactCollection {
+  id: ID!
+  name: String!
+  defaultArtifactType: ArtifactType!
+  description: String
+  state: String
+  createdAt: String
+  updatedAt: String
+  project: Project
+  tags: TagConnection
+  aliases(first: Int): ArtifactAliasConnection
+  artifacts(first: Int, order: String): ArtifactConnection
+  artifactMemberships(first: Int, after: String): MembershipConnection
+}
+type TagConnection { edges: [TagEdge] pageInfo: PageInfo }
+type TagEdge { node: Tag }
+type Tag { name: String! }
+type ArtifactAliasConnection { edges: [ArtifactAliasEdge] pageInfo: PageInfo }
+type ArtifactAliasEdge { node: ArtifactAlias }
+type ArtifactAlias { alias: String! artifact: Artifact }
+type ArtifactConnection { edges: [ArtifactEdge] pageInfo: PageInfo totalCount: Int }
+type ArtifactEdge { node: Artifact }
+type MembershipConnection { edges: [MembershipEdge] pageInfo: PageInfo }
+type MembershipEdge { node: ArtifactCollectionMembership }
+type ArtifactCollectionMembership {
+  id: ID!
+  versionIndex: Int
+  createdAt: String
+  aliases: [ArtifactAlias!]
+  artifact: Artifact
+}
+type Artifact {
+  id: ID!
+  artifactType: ArtifactType!
+  artifactSequence: ArtifactSequence!
+  versionIndex: Int
+  digest: String!
+  size: Int64!
+  fileCount: Int64!
+  state: String!
+  description: String
+  metadata: JSONString
+  tags: [Tag!]
+  ttlDurationSeconds: Int64
+  createdAt: String
+  updatedAt: String
+  currentManifest: ArtifactManifest
+}
+type ArtifactManifest { file: File! }
+type FileConnection { edges: [FileEdge] pageInfo: PageInfo }
+type FileEdge { node: File }
+type File {
+  id: ID!
+  name: String!
+  directUrl: String!
+  sizeBytes: Int64!
+  mimetype: String
+  md5: String
+  updatedAt: String
+}
+type ViewConnection { edges: [ViewEdge] pageInfo: PageInfo }
+type ViewEdge { node: View }
+type View {
+  id: ID!
+  name: String
+  displayName: String
+  description: String
+  user: User
+  spec: JSONString
+  createdAt: String
+  updatedAt: String
+}
+type Trigger {
+  id: ID!
+  name: String!
+  description: String
+  enabled: Boolean!
+  createdAt: String
+  updatedAt: String
+  scope: TriggerScope!
+  triggeringCondition: TriggeringCondition!
+  triggeredAction: TriggeredAction!
+}
+union TriggerScope = Project | Entity | ArtifactSequence | ArtifactPortfolio
+union TriggeringCondition = FilterEventTriggeringCondition
+type FilterEventTriggeringCondition { eventType: String! filter: JSONString! }
+union TriggeredAction = GenericWebhookTriggeredAction | NotificationTriggeredAction
+type GenericWebhookTriggeredAction { integration: Integration! requestPayload: JSONString }
+type NotificationTriggeredAction {
+  integration: Integration!
+  title: String
+  message: String
+  severity: String
 }
 type SweepConnection { edges: [SweepEdge] pageInfo: PageInfo }
 type SweepEdge { node: Sweep }
@@ -93,6 +262,9 @@ type Run {
   summaryMetrics: JSONString
   systemMetrics: JSONString
   history(minStep: Int64, maxStep: Int64, samples: Int): [String!]
+  files(first: Int, after: String): FileConnection
+  inputArtifacts(first: Int, after: String): ArtifactConnection
+  outputArtifacts(first: Int, after: String): ArtifactConnection
 }
 """
 
@@ -104,6 +276,10 @@ class Server:
     schema_text: str = SCHEMA
     projects: list[dict[str, Any]] = field(default_factory=list)
     viewer: dict[str, Any] | None = field(default_factory=lambda: {"id": "u1", "username": "ada"})
+    entities: dict[str, dict[str, Any]] = field(default_factory=dict)
+    artifacts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Path below ``FILES`` to what lies there, for whoever has the address."""
     tells_one_error: bool = False
     tells_no_lines: bool = False
     heeds_filters: bool = True
@@ -114,6 +290,8 @@ class Server:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        if request.method == "GET":
+            return self._file(request)
         asked = json.loads(request.content)
         self.documents.append(asked["query"])
         if (message := self.refuses(asked["query"])) is not None:
@@ -129,6 +307,14 @@ class Server:
                 "viewer": self.viewer,
                 "models": self._models,
                 "project": self._project,
+                "entity": lambda name: self.entities.get(name, {"id": name, "name": name}),
+                "views": lambda ids: [
+                    each
+                    for project in self.projects
+                    for each in project.get("allViews", [])
+                    if each["id"] in ids
+                ],
+                "artifact": self._artifact,
             },
             variable_values=asked["variables"],
             field_resolver=self._resolve,
@@ -137,6 +323,14 @@ class Server:
         if result.errors:
             reply["errors"] = [error.formatted for error in result.errors]
         return httpx.Response(200, json=reply)
+
+    def _artifact(self, id: str) -> Any:  # noqa: A002
+        return self.artifacts.get(id)
+
+    def _file(self, request: httpx.Request) -> httpx.Response:
+        assert "Authorization" not in request.headers
+        content = self.files.get(request.url.path.lstrip("/"))
+        return httpx.Response(404) if content is None else httpx.Response(200, content=content)
 
     def _tell(self, errors: list[Any]) -> list[Any]:
         told = [dict(error.formatted) for error in errors]
@@ -172,12 +366,23 @@ class Server:
         def find_run(name: str) -> Any:
             return next((_shown_run(run) for run in runs if run and run["name"] == name), None)
 
-        return {**project, "runs": list_runs, "run": find_run, "runCount": len(runs)}
+        def find_collection(name: str) -> Any:
+            found = project.get("artifactCollections", [])
+            return next((each for each in found if each["name"] == name), None)
+
+        return {
+            **project,
+            "artifactCollection": find_collection,
+            "runs": list_runs,
+            "run": find_run,
+            "runCount": len(runs),
+        }
 
     def _resolve(self, source: Any, info: Any, **arguments: Any) -> Any:
-        value = source.get(info.field_name)
+        is_list = info.field_name in LISTS or str(info.return_type).endswith("Connection")
+        value = source.get(info.field_name, [] if is_list else None)
         if callable(value):
-            return value(**arguments)
+            value = value(**arguments)
         if str(info.return_type).rstrip("!").endswith("Connection") and isinstance(value, list):
             return self._page(value, arguments.get("first", 50), arguments.get("after"))
         return value
@@ -188,6 +393,7 @@ class Server:
         return {
             "edges": [{"node": each and _shown_run(each)} for each in found[start:end]],
             "pageInfo": {"endCursor": str(end), "hasNextPage": end < len(found)},
+            "totalCount": len(found),
         }
 
 

@@ -12,8 +12,8 @@ from wandb_mirror.kinds.spec import Kind, Type
 
 NOW = datetime(2026, 1, 1)  # noqa: DTZ001  (naive UTC, as the mirror keeps times)
 LATER = NOW + timedelta(hours=1)
-SCOPE = ScopeOf("team", "vision", "p1", "r1", "c1", "v1")
-OTHER = ScopeOf("crew", "speech", "p2", "r2", "c2", "v2")
+SCOPE = ScopeOf("team", "vision", "p1", "r1", "c1", "v1", "o1")
+OTHER = ScopeOf("crew", "speech", "p2", "r2", "c2", "v2", "o2")
 
 SAMPLES: dict[Type, Any] = {
     Type.TEXT: "text",
@@ -24,6 +24,7 @@ SAMPLES: dict[Type, Any] = {
     Type.JSON: '["a","b"]',
     Type.JSON_TEXT: '{"lr":{"value":NaN}}',
     Type.YAML: '{"method":"grid"}',
+    Type.ADDRESS: "https://hooks.test/path",
 }
 
 VALUES: dict[Type, st.SearchStrategy[Any]] = {
@@ -35,6 +36,7 @@ VALUES: dict[Type, st.SearchStrategy[Any]] = {
     Type.JSON: st.none() | st.sampled_from(["[]", '["a"]', '["a","b"]']),
     Type.JSON_TEXT: st.none() | st.sampled_from(["{}", '{"a":1}', '{"a":NaN}']),
     Type.YAML: st.none() | st.sampled_from(["{}", '{"a":1}']),
+    Type.ADDRESS: st.none() | st.sampled_from(["https://hooks.test/path", ""]),
 }
 
 

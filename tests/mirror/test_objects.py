@@ -1,87 +1,14 @@
-"""Objects that are listed for many projects at once, each through its whole life."""
+"""Sweeps, reports, teams and automations; and lists of many projects in one document."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
-from fakes.serving import BASE_URL, SCHEMA, Server, upstream_of, without
-from mirror.making import rows
-from wandb_mirror.mirror.connect import Connection
-from wandb_mirror.mirror.mirror import Mirror
-
-SWEEP_YAML = """
-method: bayes
-metric: {name: val/loss, goal: minimize}
-parameters:
-  lr: {min: 0.001, max: 0.1}
-  day: {value: 2024-01-02}
-"""
-
-
-def make_sweep(name: str, **more: Any) -> dict[str, Any]:
-    return {
-        "id": f"id-{name}",
-        "name": name,
-        "displayName": f"Sweep {name}",
-        "state": "RUNNING",
-        "method": "bayes",
-        "bestLoss": 0.25,
-        "runCount": 2,
-        "config": SWEEP_YAML,
-        "createdAt": "2024-01-01T00:00:00Z",
-        "updatedAt": "2024-01-02T00:00:00Z",
-        **more,
-    }
-
-
-def make_project(name: str, **lists: Any) -> dict[str, Any]:
-    return {
-        "id": f"id-{name}",
-        "internalId": f"internal-{name}",
-        "name": name,
-        "entityName": "team",
-        "createdAt": "2024-01-01T00:00:00Z",
-        "sweeps": [],
-        **lists,
-    }
-
-
-@dataclass
-class Setting:
-    """A mirror of a fake server."""
-
-    server: Server
-    mirror: Mirror
-    asked: list[int] = field(default_factory=list)
-
-    def sync(self, **options: Any) -> Any:
-        before = len(self.server.documents)
-        report = self.mirror.sync(["team"], **options)
-        self.asked.append(len(self.server.documents) - before)
-        return report
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return rows(self.mirror, sql)
-
-    @property
-    def documents(self) -> list[str]:
-        """What the latest sync sent."""
-        return self.server.documents[-self.asked[-1] :]
-
-
-@pytest.fixture
-def setting(tmp_path, monkeypatch):
-    server = Server(projects=[make_project("one"), make_project("two")])
-    monkeypatch.setattr(
-        Mirror, "connect", lambda self: Connection(BASE_URL, "a test", upstream_of(server))
-    )
-    environ = {"WANDB_BASE_URL": BASE_URL, "HOME": str(tmp_path), "WANDB_API_KEY": "k" * 40}
-    return Setting(server, Mirror.open(tmp_path / "mirror", environ=environ))
+from fakes.serving import SCHEMA, without
+from mirror.objects import SWEEP_YAML, make_collection, make_project, make_sweep
 
 
 def test_sweeps_are_mirrored_with_their_config_read(setting):
@@ -178,3 +105,162 @@ def test_sweeps_that_cannot_be_read_stop_nothing_else_and_are_in_the_books(setti
     setting.server.projects[1]["sweeps"] = []
     assert not setting.sync().has_skips
     assert setting.rows("SELECT count(*) FROM sync_errors") == [(0,)]
+
+
+def make_report(name, **more):
+    return {
+        "id": f"{name}==",
+        "name": name,
+        "displayName": f"Report: {name}!",
+        "user": {"id": "u1", "username": "ada"},
+        "spec": '{"blocks": []}',
+        "createdAt": "2024-01-01T00:00:00Z",
+        "updatedAt": "2024-01-02T00:00:00Z",
+        **more,
+    }
+
+
+REPORTS = "SELECT report_id, title, username, spec, deleted_at IS NULL FROM reports ORDER BY 1"
+
+
+def test_specs_of_reports_are_read_for_those_alone_that_changed(setting):
+    reports = setting.server.projects[0]["allViews"] = [make_report("a"), make_report("b")]
+    setting.sync()
+    told = ("ada", '{"blocks":[]}', True)
+    assert setting.rows(REPORTS) == [("a==", "Report: a!", *told), ("b==", "Report: b!", *told)]
+    setting.sync()
+    assert not [text for text in setting.documents if "spec" in text]
+    reports[1] |= {"spec": '{"blocks": [1]}', "updatedAt": "2024-02-02T00:00:00Z"}
+    setting.sync()
+    assert len([text for text in setting.documents if "spec" in text]) == 1
+    assert setting.rows(REPORTS)[1][3] == '{"blocks":[1]}'
+    taken = reports.pop(0)
+    setting.sync()
+    assert [row[-1] for row in setting.rows(REPORTS)] == [False, True]
+    reports.append(taken)
+    setting.sync()
+    assert [row[-1] for row in setting.rows(REPORTS)] == [True, True]
+    [(url,)] = setting.rows("SELECT url FROM reports WHERE name = 'a'")
+    assert url.endswith("/team/one/reports/Report-a---a")
+
+
+def test_a_server_without_views_by_id_lists_reports_whole(setting):
+    setting.server.schema_text = without("  views(ids: [ID!]!): ViewConnection\n")
+    setting.server.projects[0]["allViews"] = [make_report("a")]
+    assert not setting.sync().has_skips
+    assert setting.rows("SELECT spec FROM reports") == [('{"blocks":[]}',)]
+
+
+PLANTED = "planted-secret"
+
+
+@pytest.fixture
+def staffed(setting):
+    """Return a mirror of a team with members, integrations, automations and a registry."""
+    server = setting.server
+    webhook = {
+        "__typename": "GenericWebhookIntegration",
+        "id": "w1",
+        "name": "deploy",
+        "urlEndpoint": f"https://me:{PLANTED}@hooks.test/deploy?token={PLANTED}",
+        "accessTokenRef": PLANTED,
+        "secretRef": PLANTED,
+    }
+    slack = {"__typename": "SlackIntegration", "id": "s1", "teamName": "lab", "channelName": "ml"}
+    registry = make_project("wandb-registry-model", entityName="org_entity", access="PRIVATE")
+    server.entities["org"] = {"id": "e9", "name": "org", "projects": [registry]}
+    server.entities["team"] = {
+        "id": "e1",
+        "name": "team",
+        "isTeam": True,
+        "organization": {"name": "Lab Inc", "orgEntity": server.entities["org"]},
+        "members": [
+            {"id": "m1", "username": "ada", "name": "Ada", "role": "admin", "apiKey": PLANTED},
+            {"id": "m2", "username": None, "name": "new@lab", "pending": True, "apiKey": PLANTED},
+        ],
+        "integrations": [webhook, slack],
+    }
+    models = make_collection(server.projects[0], "net", "model")
+    server.projects[0]["triggers"] = [
+        {
+            "id": "t1",
+            "name": "deploy",
+            "enabled": True,
+            "scope": models,
+            "triggeringCondition": {
+                "__typename": "FilterEventTriggeringCondition",
+                "eventType": "ADD_ARTIFACT_ALIAS",
+                "filter": '{"alias": "production"}',
+            },
+            "triggeredAction": {
+                "__typename": "GenericWebhookTriggeredAction",
+                "integration": webhook,
+                "requestPayload": '{"event": "${event_type}"}',
+            },
+        }
+    ]
+    report = setting.sync()
+    assert not report.has_skips, report.projects
+    return setting
+
+
+def test_people_teams_and_integrations_are_mirrored(staffed):
+    assert staffed.rows("SELECT * FROM teams") == [("team", True, "Lab Inc", "org")]
+    assert staffed.rows("SELECT team, username, role, name FROM team_members ORDER BY name") == [
+        ("team", "ada", "admin", "Ada"),
+        ("team", None, None, "new@lab"),
+    ]
+    assert staffed.rows("SELECT username FROM users ORDER BY 1") == [("ada",)]
+    assert staffed.rows("SELECT id, entity, kind, name, target FROM integrations ORDER BY 1") == [
+        ("s1", "team", "slack", "ml", "lab/ml"),
+        ("w1", "team", "webhook", "deploy", "https://hooks.test/deploy"),
+    ]
+    assert staffed.rows("SELECT organization, registry, visibility FROM registries") == [
+        ("Lab Inc", "model", "PRIVATE")
+    ]
+    staffed.server.entities["team"]["members"].pop()
+    staffed.sync()
+    assert staffed.rows("SELECT username FROM team_members") == [("ada",)]
+
+
+def test_automations_say_what_happens_when(staffed):
+    [(name, enabled, scope, event, action)] = staffed.rows(
+        "SELECT name, enabled, scope, event, action FROM automations "
+        "WHERE scope::JSON->>'$.collection' = 'net'"
+    )
+    assert (name, enabled) == ("deploy", True)
+    assert json.loads(scope)["__typename"] == "ArtifactSequence"
+    assert json.loads(event)["eventType"] == "ADD_ARTIFACT_ALIAS"
+    assert json.loads(action)["integration"] == {"id": "w1"}
+    taken = staffed.server.projects[0]["triggers"].pop()
+    staffed.sync()
+    live = "SELECT count(*) FROM automations WHERE deleted_at IS NULL"
+    assert staffed.rows(live) == [(0,)]
+    staffed.server.projects[0]["triggers"].append(taken | {"enabled": False})
+    staffed.sync()
+    assert staffed.rows("SELECT enabled, deleted_at FROM automations") == [(False, None)]
+
+
+def test_no_secret_is_asked_for_or_kept(staffed):
+    for word in ("apiKey", "accessTokenRef", "secretRef"):
+        assert not [text for text in staffed.server.documents if word in text]
+    for path in staffed.mirror.folder.iterdir():
+        if path.is_file():
+            assert PLANTED.encode() not in path.read_bytes()
+
+
+def test_a_sync_without_news_of_a_large_team_asks_little(setting):
+    projects = [make_project(f"p{number}") for number in range(20)]
+    for project in projects:
+        project["sweeps"] = [make_sweep(f"s{each}") for each in range(10)]
+        for each in range(5):
+            made = make_collection(project, f"c{each}", "model")
+            made["aliases"] = [{"alias": "latest", "artifact": None}]
+        project["allViews"] = [make_report(f"{project['name']}-{each}") for each in range(3)]
+    setting.server.projects[:] = projects
+    setting.sync()
+    report = setting.sync()
+    assert report.published is None
+    of_runs = 20
+    assert setting.asked[-1] <= 30, setting.documents
+    assert setting.asked[-1] >= of_runs

@@ -143,6 +143,8 @@ CHECKS = {
     Type.TIME: datetime,
     Type.JSON: str,
     Type.JSON_TEXT: str,
+    Type.YAML: str,
+    Type.ADDRESS: str,
 }
 
 

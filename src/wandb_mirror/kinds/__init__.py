@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+from wandb_mirror.kinds.artifact import ARTIFACT
+from wandb_mirror.kinds.artifact_collection import ARTIFACT_COLLECTION
+from wandb_mirror.kinds.artifact_file import ARTIFACT_FILE
+from wandb_mirror.kinds.artifact_type import ARTIFACT_TYPE
+from wandb_mirror.kinds.automation import AUTOMATION
 from wandb_mirror.kinds.history import HISTORY
+from wandb_mirror.kinds.input_artifact import INPUT_ARTIFACT
+from wandb_mirror.kinds.integration import INTEGRATION
+from wandb_mirror.kinds.output_artifact import OUTPUT_ARTIFACT
 from wandb_mirror.kinds.project import PROJECT
+from wandb_mirror.kinds.registry import REGISTRY
+from wandb_mirror.kinds.report import REPORT
 from wandb_mirror.kinds.run import RUN
+from wandb_mirror.kinds.run_file import RUN_FILE
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.kinds.sweep import SWEEP
+from wandb_mirror.kinds.team import TEAM
+from wandb_mirror.kinds.team_member import TEAM_MEMBER
 from wandb_mirror.kinds.viewer import VIEWER
 
-KINDS: tuple[Kind, ...] = (VIEWER, PROJECT, RUN, HISTORY, SWEEP)
+KINDS: tuple[Kind, ...] = (
+    VIEWER,
+    TEAM,
+    TEAM_MEMBER,
+    INTEGRATION,
+    REGISTRY,
+    PROJECT,
+    RUN,
+    HISTORY,
+    SWEEP,
+    ARTIFACT_TYPE,
+    ARTIFACT_COLLECTION,
+    ARTIFACT,
+    ARTIFACT_FILE,
+    INPUT_ARTIFACT,
+    OUTPUT_ARTIFACT,
+    RUN_FILE,
+    REPORT,
+    AUTOMATION,
+)
 """Every kind, in the order in which a sync takes them."""
 
 STORED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind.shape != "steps")

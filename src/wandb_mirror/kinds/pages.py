@@ -20,6 +20,7 @@ class ScopeOf:
     run_id: str | None = None
     collection: str | None = None
     artifact_id: str | None = None
+    org_entity: str | None = None
 
     def columns(self, names: Sequence[str]) -> Row:
         """Return the scope columns named, as rows of this scope begin with them."""
@@ -27,7 +28,7 @@ class ScopeOf:
 
     def __str__(self) -> str:
         """Return the path as people write it."""
-        own = self.run_id or self.collection or self.artifact_id
+        own = self.run_id or self.collection or self.artifact_id or self.org_entity
         return "/".join(part for part in (self.entity, self.project, own) if part)
 
 

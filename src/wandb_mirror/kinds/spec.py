@@ -26,6 +26,8 @@ class Type(Enum):
     """Text that holds JSON (upstream's ``JSONString``); kept exactly as it arrived."""
     YAML = "yaml"
     """Text that holds YAML; kept as JSON text, None where it is no YAML."""
+    ADDRESS = "address"
+    """A URL; kept without user, query and fragment, where secrets may stand."""
 
 
 Shape = Literal["node", "connection", "list", "steps", "manifest"]
@@ -36,7 +38,9 @@ WhenGone = Literal["deleted", "inaccessible", "removed"]
 """deleted: the row stays, with ``deleted_at``. inaccessible: no one can tell absent from invisible,
 the row stays, with ``inaccessible_since``. removed: the row is a member of a set and goes."""
 
-Scope = Literal["server", "entity", "team", "project", "run", "collection", "version"]
+Scope = Literal[
+    "server", "entity", "team", "project", "run", "collection", "version", "organization"
+]
 """Where objects of a kind are looked for."""
 
 
@@ -75,6 +79,8 @@ class Field:
     """What stands in parentheses behind a JSON field, as GraphQL writes it."""
     selection: str = ""
     """What of a JSON field is asked for, as GraphQL writes it; connections come as plain lists."""
+    on: str = ""
+    """The type that alone has the field, of those that the object may be."""
     pluck: str = ""
     """Of each object in a JSON list, keep the value under this name alone."""
 
@@ -86,7 +92,7 @@ class Follow:
     parent: str
     """The kind that the parents are of."""
     by: str = "light_digest"
-    """The parent's column that moves when its children are to be read again."""
+    """The parent's column that moves when its children are to be read again; "" for every sync."""
     when: tuple[str, frozenset[str]] | None = None
     """A column of the parent and the values with which it has children at all."""
     keeps: bool = False
@@ -187,6 +193,7 @@ SCOPE_COLUMNS: dict[str, tuple[str, ...]] = {
     "run": ("project_id", "run_id"),
     "collection": ("project_id", "collection"),
     "version": ("project_id", "artifact_id"),
+    "organization": ("org_entity",),
 }
 """The columns with which the rows of a scope begin. ``project_id`` is upstream's ``internalId``,
 which a renamed project keeps; where a server lacks it, its ``id``. A ``team`` is an entity too, but

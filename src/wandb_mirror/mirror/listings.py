@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from wandb_mirror.errors import NotFound, NotOffered
+from wandb_mirror.errors import NotFound, NotOffered, Skip, UpstreamBroken
 from wandb_mirror.kinds import STORED
 from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.kinds.spec import Follow, Kind
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.report import ProjectReport
+from wandb_mirror.pull.manifests import walk_manifests
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.together import Outcome, walk_together
 from wandb_mirror.pull.walk import Walked
@@ -29,7 +30,9 @@ Place = tuple[ScopeOf, ProjectReport]
 
 def is_taken_together(kind: Kind) -> bool:
     """Tell whether a kind is listed for many scopes at once, and not a project at a time."""
-    return kind.shape in ("connection", "list") and kind.seek is None and kind.holds != "project"
+    if kind.shape == "node":
+        return kind.scope == "team"
+    return kind.shape != "steps" and kind.seek is None and kind.holds != "project"
 
 
 @dataclass(slots=True)
@@ -48,12 +51,14 @@ class Listings:
         for kind in kinds:
             if not is_taken_together(kind):
                 continue
-            if kind.scope == "team":
+            if kind.scope in ("team", "organization"):
                 found = [(ScopeOf(entity), places[0][1] if places else team)]
             else:
                 found = list(places)
             try:
-                if kind.follows is None:
+                if kind.shape == "node":
+                    self._pull_node(kind, *found[0])
+                elif kind.follows is None:
                     self._pull_all(kind, found)
                 else:
                     self._pull_due(kind, kind.follows, found)
@@ -68,6 +73,20 @@ class Listings:
             for scope, outcome in outcomes:
                 self._note(kind, scope, outcome, reports[scope])
 
+    def _pull_node(self, kind: Kind, scope: ScopeOf, report: ProjectReport) -> None:
+        """Read one object; what is not visible stays as it was."""
+        try:
+            row = self.reach.upstream.fetch_node(kind, scope)
+        except NotOffered:
+            raise
+        except (Skip, UpstreamBroken) as error:
+            self._note(kind, scope, error, report)
+            return
+        rows = [] if row is None else [row]
+        self._note(
+            kind, scope, Walked(len(rows), self.keeper.save(kind, rows, is_whole=True)), report
+        )
+
     def _pull_due(self, kind: Kind, follow: Follow, places: Sequence[Place]) -> None:
         """Walk the listings of those parents that changed."""
         for place, report in places:
@@ -81,7 +100,8 @@ class Listings:
                     due[scope] = each
             if not due:
                 continue
-            for outcomes in walk_together(kind, list(due), self.reach):
+            walk = walk_manifests if kind.shape == "manifest" else walk_together
+            for outcomes in walk(kind, list(due), self.reach):
                 read = [
                     due[scope]
                     for scope, outcome in outcomes
@@ -101,7 +121,7 @@ class Listings:
 
     def _note(self, kind: Kind, scope: ScopeOf, outcome: Outcome, report: ProjectReport) -> bool:
         """Write down what a walk found; True where there was one."""
-        own = scope.run_id or scope.collection or scope.artifact_id or ""
+        own = scope.run_id or scope.collection or scope.artifact_id or scope.org_entity or ""
         if not isinstance(outcome, Walked):
             if isinstance(outcome, NotFound) and own:
                 return False  # it went after it was listed; the next sync sees that

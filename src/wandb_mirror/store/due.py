@@ -34,7 +34,8 @@ class Due:
 def columns_needed(kind: Kind, follow: Follow, parent: Kind) -> list[str]:
     """Return the columns of a parent that say whether its children are due."""
     when = [follow.when[0]] if follow.when else []
-    return [*kind.scope_columns, *parent.key, follow.by, "deleted_at", *when]
+    by = [follow.by] if follow.by else []
+    return [*kind.scope_columns, *parent.key, *by, "deleted_at", *when]
 
 
 def find_due(
@@ -43,6 +44,8 @@ def find_due(
     """Yield the scopes of those parents whose children are not as last read."""
     for row in rows:
         scope = ScopeOf(**{name: row[name] for name in kind.scope_columns})
+        if None in scope.columns(kind.scope_columns).values():
+            continue  # an entity without an organization has no registries
         known = marks.get(spell_scope(kind, scope))
         if row["deleted_at"] is not None:
             if known not in (None, GONE) and not follow.keeps:
@@ -50,6 +53,6 @@ def find_due(
             continue
         if follow.when is not None and row[follow.when[0]] not in follow.when[1]:
             continue
-        mark = str(row[follow.by])
-        if known != mark:
+        mark = str(row[follow.by]) if follow.by else ""
+        if known != mark or not follow.by:
             yield Due(scope, mark)

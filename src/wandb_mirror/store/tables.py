@@ -37,6 +37,7 @@ COLUMN_TYPES: dict[Type, type[TypeEngine[Any]]] = {
     Type.JSON: Text,
     Type.JSON_TEXT: Text,
     Type.YAML: Text,
+    Type.ADDRESS: Text,
 }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +21,7 @@ import httpx
 from wandb_mirror.errors import (
     BadSettings,
     Interrupted,
+    Refused,
     Retry,
     Throttled,
     Unreachable,
@@ -35,6 +36,7 @@ from wandb_mirror.upstream.pace import Pace, Usage
 from wandb_mirror.upstream.replies import judge_status, read_data
 
 MEGABYTE = 1_000_000
+Sent = TypeVar("Sent")
 LONGEST_REPLY = 10
 """A reply that trickles in is given up after so many times ``timeout_seconds``."""
 
@@ -80,6 +82,19 @@ class Client:
         Raises ``Unauthorized``, ``Refused``, ``MissingFields``, ``BudgetSpent``, ``Interrupted``,
         and after the last try ``Throttled``, ``Unreachable`` or ``UpstreamBroken``.
         """
+        return self._try(lambda: self._send(document, variables))
+
+    def download(self, url: str) -> bytes:
+        """Return what lies behind a signed URL, which is told to nobody and gets no key.
+
+        Raises what ``execute`` raises; ``Refused`` for an address that is none.
+        """
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise Refused(f"{self.host} names a file by something that is no address")
+        return self._try(lambda: self._get(url))
+
+    def _try(self, send: Callable[[], Sent]) -> Sent:
+        """Send as many times as it takes."""
         tries = 0
         waited = 0.0
         while True:
@@ -88,7 +103,7 @@ class Client:
                 self._sleep(pause)
             self._pace.begin_request(is_retry=tries > 1)
             try:
-                return self._send(document, variables)
+                return send()
             except Retry as error:
                 wait = judge_wait(
                     tries,
@@ -128,6 +143,16 @@ class Client:
             self._pace.count_throttled()
         judge_status(status, reply_headers, self.host, body)
         return read_data(body, self.host)
+
+    def _get(self, url: str) -> bytes:
+        with self._in_our_words():
+            status, headers, body = self._exchange(self._http.build_request("GET", url))
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            judge_status(status, headers, host, b"")
+        if status != httpx.codes.OK:
+            raise Refused(f"{host} does not hand out a file (HTTP {status})")
+        return body
 
     def _post_form(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
         """Post a form and return status and body; raises ``Retry`` where that may pass."""

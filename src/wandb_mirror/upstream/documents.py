@@ -118,6 +118,18 @@ def details_document(
     return writer.finish("Details")
 
 
+def urls_document(kind: Kind, scopes: Sequence[ScopeOf], capabilities: Capabilities) -> Document:
+    """Return the query for the signed URLs of several files, an alias each."""
+    writer = Writer(kind, ScopeOf(), capabilities)
+    for number, scope in enumerate(scopes):
+        writer.scope, writer.number = scope, number
+        with writer.down(kind.path):
+            writer.line("url: directUrl", f"{place_of(kind.path)}.directUrl")
+    writer.needs.add(f"{place_of(kind.path)}.directUrl")
+    writer.sources.update({field.column: field.source for field in kind.fields})
+    return writer.finish("Urls")
+
+
 def _write_listing(
     writer: Writer, path: Sequence[At], fields: Iterable[Field], wanted: Sequence[Wanted]
 ) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from wandb_mirror.errors import BadRow, Refused, UpstreamBroken
 from wandb_mirror.jsontext import dumps, loads
@@ -78,7 +79,7 @@ def read_page(
     bad: list[tuple[str, str]] = []
     for edge in edges:
         node = edge.get("node") if isinstance(edge, Mapping) else None
-        if not isinstance(node, Mapping):
+        if not isinstance(node, Mapping) or _is_hidden(kind, node, sources):
             continue
         try:
             rows.append(read_row(kind, scope, node, fields=fields, sources=sources))
@@ -91,6 +92,12 @@ def read_page(
         cursor=cursor if isinstance(cursor, str) and cursor else None,
         bad=bad,
     )
+
+
+def _is_hidden(kind: Kind, node: Mapping[str, Any], sources: Mapping[str, str]) -> bool:
+    """Tell whether a node is but a link to an object that we may not see."""
+    is_link = "." in sources.get(kind.own_key, "")
+    return is_link and node.get(kind.own_key) is None
 
 
 def read_steps(node: Mapping[str, Any] | None, host: str) -> StepsReply:
@@ -108,6 +115,24 @@ def read_steps(node: Mapping[str, Any] | None, host: str) -> StepsReply:
         line_count if type(line_count) is int else None,
         last_step if type(last_step) is int else None,
     )
+
+
+def read_manifest(kind: Kind, scope: ScopeOf, body: bytes) -> list[Row]:
+    """Return a manifest's entries as rows; raises ``BadRow`` for what is none."""
+    try:
+        manifest = loads(body.decode())
+    except (ValueError, RecursionError):
+        manifest = None
+    contents = manifest.get("contents") if isinstance(manifest, Mapping) else None
+    if not isinstance(contents, Mapping):
+        raise BadRow(kind.plural, str(scope), "its manifest cannot be read")
+    sources = {field.column: field.source for field in kind.fields}
+    rows = []
+    for path, entry in contents.items():
+        told = {**entry, kind.own_key: path} if isinstance(entry, Mapping) else {}
+        node = {column: told.get(source) for column, source in sources.items()}
+        rows.append(read_row(kind, scope, node, fields=kind.fields, sources=sources))
+    return rows
 
 
 def _loads_or_none(text: str) -> Any:
@@ -166,6 +191,12 @@ def _read_json_text(value: Any) -> str | None:
     return value
 
 
+def _read_address(value: Any) -> str:
+    """Return a URL without what may be secret in it."""
+    parts = urlsplit(str(value))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
 def _read_integer(value: Any) -> int:
     is_whole_text = isinstance(value, str) and _WHOLE.fullmatch(value)
     if not is_whole_text and not (type(value) in (int, float) and value % 1 == 0):
@@ -216,4 +247,5 @@ READERS: dict[Type, Callable[[Any], Any]] = {
     Type.JSON: dumps,
     Type.JSON_TEXT: _read_json_text,
     Type.YAML: read_yaml,
+    Type.ADDRESS: _read_address,
 }

@@ -24,8 +24,9 @@ from wandb_mirror.upstream.documents import (
     node_document,
     nodes_document,
     steps_document,
+    urls_document,
 )
-from wandb_mirror.upstream.rows import read_page, read_row, read_steps
+from wandb_mirror.upstream.rows import read_manifest, read_page, read_row, read_steps
 from wandb_mirror.upstream.ways import follow, follow_to_listing, pick, say_null
 from wandb_mirror.upstream.writer import Document, alias_of, place_of
 
@@ -123,6 +124,16 @@ class Upstream:
                 else read_page(kind, scope, listing, fields=chosen, sources=document.sources)
             )
         return pages
+
+    def fetch_file_urls(self, kind: Kind, scopes: Sequence[ScopeOf]) -> list[str | None]:
+        """Return signed URLs, None for what is not there; they are secret while they are valid."""
+        data, _ = self._ask(kind, lambda: urls_document(kind, scopes, self.capabilities))
+        found = [follow(data, kind.path, alias_of(number)) for number in range(len(scopes))]
+        return [None if each is None else each.get("url") for each in found]
+
+    def fetch_manifest(self, kind: Kind, scope: ScopeOf, url: str) -> list[Row]:
+        """Return the entries behind a signed URL as rows; raises ``BadRow`` for no manifest."""
+        return read_manifest(kind, scope, self.client.download(url))
 
     def learn_one_at_a_time(self) -> None:
         """Remember that what was refused together went one by one."""

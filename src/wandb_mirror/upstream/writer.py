@@ -130,9 +130,9 @@ class Writer:
                 head, *rest = source.split(".")
                 chosen = each.arguments + (each.selection and f" {each.selection}")
                 nested = "".join(f" {{ {part}" for part in rest) + chosen + " }" * len(rest)
-                self.line(f"{each.column}: {head}{nested}", place)
-                if chosen:
-                    self.inside_of[place] = frozenset(_WORD.findall(chosen))
+                text = f"{each.column}: {head}{nested}"
+                self.line(f"... on {each.on} {{ {text} }}" if each.on else text, place)
+                self.inside_of[place] = frozenset(_WORD.findall(f"{chosen} {each.on}"))
                 self.sources[each.column] = source
                 break
 

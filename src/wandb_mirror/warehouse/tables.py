@@ -22,6 +22,7 @@ COLUMN_TYPES: dict[Type, str] = {
     Type.JSON: "VARCHAR",
     Type.JSON_TEXT: "VARCHAR",
     Type.YAML: "VARCHAR",
+    Type.ADDRESS: "VARCHAR",
 }
 ARROW_TYPES = {
     "VARCHAR": pa.string(),

@@ -107,7 +107,6 @@ def main_views(url: str) -> list[View]:
         _by_key("summary"),
         _metrics(),
         _metric_stats(),
-        _users(),
         *object_views(url),
         *_books(),
     ]
@@ -211,23 +210,6 @@ def _metric_stats() -> View:
         ],
         f"FROM _data.metric_stats m JOIN _data.runs r ON r.run_no = m.run_no {OF_RUNS} "
         f"JOIN _data.keys k ON k.key_no = m.key_no {LIVE}",
-    )
-
-
-def _users() -> View:
-    viewer = next(each for each in STORED if each.scope == "server")
-    columns = [
-        ViewColumn("username", "VARCHAR", "u.username", "The user's handle."),
-        ViewColumn("name", "VARCHAR", "u.name", "The user's name as shown."),
-        ViewColumn("email", "VARCHAR", "u.email", "The user's mail address."),
-        ViewColumn("admin", "BOOLEAN", "u.is_admin", "Whether the user administers the server."),
-    ]
-    return View(
-        "main",
-        "users",
-        "The users seen: whose key was used.",
-        columns,
-        f"FROM _data.{viewer.plural} u",
     )
 
 
