@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -12,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 HERE = Path(__file__).parent
 SERVER = """
@@ -39,6 +39,12 @@ class Server:
         """Return requests, bytes and CPU seconds so far."""
         with urlopen(f"{self.base_url}/sandbox/stats") as reply:  # noqa: S310  (loopback)
             return dict(json.load(reply))
+
+    def change(self, call: str, **arguments: Any) -> None:
+        """Have the server's data change, as a user's run would change it."""
+        body = json.dumps({"call": call, "arguments": arguments}).encode()
+        with urlopen(Request(f"{self.base_url}/sandbox/change", body)) as reply:  # noqa: S310
+            reply.read()
 
 
 @contextmanager
@@ -93,32 +99,42 @@ def run_child(
     arguments: Sequence[str],
     server: Server | None,
     environ: dict[str, str],
+    *,
+    whole: Measured | None = None,
 ) -> None:
     """Run Python code in a child process and add what it took.
 
     The code prints one JSON object last: ``answer``, and ``seconds`` where it leaves its own start
-    out of the time.
+    out of the time, and ``megabytes`` where it counts bytes itself. ``whole`` gets the same run with
+    the process's start. CPU and peak memory are the child's own, as the system counts them.
     """
     before = server.stats() if server else {}
     variables = {
         name: value for name, value in os.environ.items() if not name.startswith("WANDB")
     } | environ
-    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-    wall = time.perf_counter() - began
-    if done.returncode:
-        raise SystemExit(f"{measured.name} failed:\n{done.stderr[-2000:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = json.loads(done.stdout.splitlines()[-1])
-    wall = said.get("seconds", wall)
-    if not measured.walls or wall < measured.wall:
-        measured.cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
-        measured.peak_mb = said.get("peak_mb", 0.0)
-        measured.answer = said["answer"]
-        if server:
-            now = server.stats()
-            measured.requests = now["requests"] - before["requests"]
-            measured.megabytes = (now["bytes_out"] - before["bytes_out"]) / 1e6
-            measured.server_cpu = now["cpu_seconds"] - before["cpu_seconds"]
-    measured.walls.append(wall)
+    with TemporaryFile() as out, TemporaryFile() as err:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env=variables, stdout=out, stderr=err)
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode:
+            raise SystemExit(f"{measured.name} failed:\n{err.read()[-2000:].decode()}")
+        said = json.loads(out.read().splitlines()[-1])
+    now = server.stats() if server else {}
+    for each, seconds in ((measured, said.get("seconds", wall)), (whole, wall)):
+        if each is None:
+            continue
+        if not each.walls or seconds < each.wall:
+            each.cpu = used.ru_utime + used.ru_stime
+            each.peak_mb = used.ru_maxrss / 1024
+            each.answer = said["answer"]
+            each.megabytes = said.get("megabytes", 0.0)
+            if server:
+                each.requests = now["requests"] - before["requests"]
+                each.megabytes = (now["bytes_out"] - before["bytes_out"]) / 1e6
+                each.server_cpu = now["cpu_seconds"] - before["cpu_seconds"]
+        each.walls.append(seconds)

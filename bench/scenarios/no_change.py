@@ -9,22 +9,21 @@ from pathlib import Path
 from measuring import Measured, run_child, serving
 
 SYNC = """
-import json, os, resource, sys, time
+import json, os, sys, time
 from wandb_mirror import Mirror
 mirror = Mirror.open(sys.argv[1], environ=os.environ)
 began = time.perf_counter()
 report = mirror.sync(["bench"], skip=["history"])
 seconds = time.perf_counter() - began
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"answer": report.published is None, "seconds": seconds, "peak_mb": peak}))
+print(json.dumps({"answer": report.published is None, "seconds": seconds}))
 """
 
 
 def run(*, is_full: bool) -> Iterator[Measured]:
     """Yield the first sync of the metadata, and the one after it."""
-    for runs in (2_000, 20_000) if is_full else (2_000,):
+    for runs in (2_000, 20_000):
         with (
-            serving(runs=runs, steps=1, config_keys=60) as server,
+            serving(runs=runs, steps=1, config_keys=60 if is_full else 20) as server,
             tempfile.TemporaryDirectory() as place,
         ):
             environ = {
@@ -38,7 +37,7 @@ def run(*, is_full: bool) -> Iterator[Measured]:
             run_child(first, SYNC, [mirror], server, environ)
             for _ in range(3):
                 run_child(again, SYNC, [mirror], server, environ)
-            allowed = 3 + -(-runs // 1000)
+            allowed = 4 + -(-runs // 1000)
             if again.answer is not True or again.requests > allowed:
                 raise SystemExit(
                     f"nothing was new, and yet: {again.answer}, {again.requests} requests"

@@ -4,12 +4,23 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 from click.testing import CliRunner
 
 from wandb_mirror.cli.main import EXIT_CODES, cli, exit_code, main
-from wandb_mirror.errors import BadSettings, Interrupted, Locked, MirrorError, NotFound, Throttled
+from wandb_mirror.cli.sync import keep_syncing
+from wandb_mirror.errors import (
+    BadSettings,
+    Interrupted,
+    Locked,
+    MirrorError,
+    NotFound,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+)
 from wandb_mirror.mirror.mirror import Mirror
 from wandb_mirror.sandbox import Sandbox, generate_world
 
@@ -70,7 +81,9 @@ def test_a_sync_says_what_it_did_and_a_second_one_finds_nothing(ask, project):
     assert (code, out) == (0, "")
     assert "nothing new to publish" in err
     code, out, _ = ask("sync", project, "--json")
-    assert json.loads(out)["requests"] == 3
+    assert (
+        json.loads(out)["requests"] <= 4
+    )  # viewer, project, its runs, and the lists of the other kinds
 
 
 def test_sql_is_printed_in_every_format(ask, project, tmp_path):
@@ -258,3 +271,48 @@ def test_ctrl_c_ends_a_sync_after_the_page_in_hand_and_keeps_it(box, environ, tm
     mirror = Mirror.open(tmp_path, environ=variables)
     with mirror.read() as published:
         assert 0 < published.rows("SELECT count(*) FROM runs")[0][0] <= 400
+
+
+def test_watching_syncs_again_until_it_is_told_to_stop(environ, tmp_path):
+    world = generate_world(projects=1, runs=3, steps=5, entity=TEAM)
+    with Sandbox(world) as box:
+        variables = {
+            **environ,
+            "WANDB_BASE_URL": box.base_url,
+            "WANDB_API_KEY": box.api_key,
+            "WANDB_MIRROR": str(tmp_path),
+        }
+        command = [
+            sys.executable,
+            "-c",
+            "from wandb_mirror.cli.main import main; main(['sync', 'crew', '--watch', '1'])",
+        ]
+        with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as process:
+            while not (tmp_path / "wandb.duckdb").exists():
+                assert process.poll() is None
+            world.create_run(world.projects[0], "newcomer")
+            mirror = Mirror.open(tmp_path, environ=variables)
+            while True:
+                assert process.poll() is None
+                with mirror.read() as published:
+                    if published.rows("SELECT count(*) FROM runs")[0][0] == 4:
+                        break
+            process.terminate()
+            process.communicate(timeout=60)
+        assert process.returncode == 0
+
+
+def test_watching_outlasts_what_passes_and_ends_at_what_somebody_must_fix(capsys):
+    stop, rounds = threading.Event(), []
+    outcomes = [Unreachable("no network"), Locked("another sync"), None, Unauthorized("wrong key")]
+
+    def sync_once():
+        rounds.append(1)
+        if (outcome := outcomes.pop(0)) is not None:
+            raise outcome
+        return 0
+
+    with pytest.raises(Unauthorized):
+        keep_syncing(sync_once, stop, 0.001)
+    assert len(rounds) == 4
+    assert "no network; trying again" in capsys.readouterr().err

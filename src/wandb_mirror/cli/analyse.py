@@ -50,13 +50,14 @@ def importance_command(
     \b
     wandb-mirror importance team/vision --metric loss --filter '{"state": "finished"}'
     """
+    from wandb_mirror.query.answer import answer_of_table  # noqa: PLC0415
     from wandb_mirror.query.importance import load_importance  # noqa: PLC0415
 
     mirror = wish.open_reader()
     with mirror.read() as published:
         question = mirror.ask_runs(published, project, filters=read_filter(filter_text))
         table = load_importance(question, metric, question.numbers())
-    write(table.to_reader(), "json" if as_json else name, output)
+    write(answer_of_table(table), "json" if as_json else name, output)
 
 
 @click.command("export")

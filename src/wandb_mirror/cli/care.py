@@ -20,7 +20,7 @@ def status_command(wish: Wish, *, as_json: bool) -> None:
     """Say how fresh the mirror is, what it holds, and what went wrong last."""
     from wandb_mirror.cli.terminal import print_json, print_status  # noqa: PLC0415
 
-    status = wish.open_mirror().status()
+    status = wish.open_reader().status()
     if as_json:
         print_json(status)
     else:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from wandb_mirror.cli.context import Wish, pass_wish
+from wandb_mirror.errors import BudgetSpent, Interrupted, Locked, Retry
 
 if TYPE_CHECKING:
     from wandb_mirror.mirror.mirror import Mirror
@@ -29,6 +32,9 @@ WITH_SKIPS = 3
 @click.option("--no-history", is_flag=True, help="Leave the history out.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Requests at once.  [default: 6]")
 @click.option("--max-requests", type=click.IntRange(1), help="Stop cleanly after so many requests.")
+@click.option(
+    "--watch", type=click.IntRange(1), metavar="SECONDS", help="Sync again so often, until Ctrl-C."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @pass_wish
 def sync_command(  # noqa: PLR0913
@@ -38,6 +44,7 @@ def sync_command(  # noqa: PLR0913
     skip: tuple[str, ...],
     workers: int | None,
     max_requests: int | None,
+    watch: int | None,
     *,
     full_refresh: bool,
     no_history: bool,
@@ -46,19 +53,43 @@ def sync_command(  # noqa: PLR0913
     """Pull what changed upstream into the mirror and publish it.
 
     Without a target: the projects of the settings file, else those already in the mirror, else
-    WANDB_ENTITY and WANDB_PROJECT. Needs a W&B API key; 'wandb-mirror doctor' shows which is used.
+    WANDB_ENTITY and WANDB_PROJECT. With --watch it goes on until Ctrl-C or SIGTERM, and outlasts a
+    server that is out of reach for a while. Needs a W&B API key; 'wandb-mirror doctor' shows which
+    is used.
     """
     overrides = {"upstream.workers": workers, "upstream.max_requests": max_requests}
     mirror = wish.open_mirror({key: value for key, value in overrides.items() if value is not None})
-    with stopping_gently(mirror):
+
+    def sync_once() -> int:
         report = mirror.sync(
             targets,
             only=_split(only),
             skip=[*_split(skip), *(["history"] if no_history else [])],
             is_full_refresh=full_refresh,
         )
-    print_report(wish, mirror, report, as_json=as_json)
-    return WITH_SKIPS if report.has_skips else 0
+        print_report(wish, mirror, report, as_json=as_json)
+        return WITH_SKIPS if report.has_skips else 0
+
+    with stopping_gently(mirror):
+        return sync_once() if watch is None else keep_syncing(sync_once, mirror.stop, watch)
+
+
+def keep_syncing(sync_once: Callable[[], int], stop: threading.Event, seconds: float) -> int:
+    """Sync every so many seconds until ``stop`` is set; the lock is free in between.
+
+    What may have passed by the next time (upstream out of reach, another sync at work, the request
+    budget spent) is said on stderr and does not end it; what somebody has to fix does.
+    """
+    while True:
+        began = monotonic()
+        try:
+            sync_once()
+        except (Retry, Locked, BudgetSpent) as error:
+            click.echo(f"wandb-mirror: {error}; trying again", err=True)
+        except Interrupted:
+            return 0
+        if stop.wait(max(0.0, began + seconds - monotonic())):
+            return 0
 
 
 def _split(words: tuple[str, ...]) -> list[str]:

@@ -137,6 +137,8 @@ def say_report(report: SyncReport, published_path: Path) -> None:
         click.echo(
             f"{target}: absent or not visible to this key; what was mirrored is kept", err=True
         )
+    if absent := dict.fromkeys(kind for each in report.projects for kind in each.not_offered):
+        click.echo(f"this server offers no {', '.join(absent)}", err=True)
     if report.lacking:
         click.echo(
             f"this server has no {', '.join(report.lacking)}: those columns stay empty", err=True

@@ -11,6 +11,7 @@ from threading import Event
 from wandb_mirror.errors import NotOffered, Unauthorized, WrongServer
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.mirror.facts import BASE_URL, CAPABILITIES, LEARNED_AT
 from wandb_mirror.progress import Progress
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
@@ -20,7 +21,6 @@ from wandb_mirror.upstream.client import Client
 from wandb_mirror.upstream.credentials import find_credentials, normalize_base_url
 from wandb_mirror.upstream.shapes import Upstream
 
-BASE_URL, CAPABILITIES, LEARNED_AT = "base_url", "capabilities", "capabilities_learned_at"
 RELEARNED_AFTER = timedelta(days=1)
 """A server may have been upgraded: what it lacks is found out anew once a day."""
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from wandb_mirror.errors import MirrorError
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.mirror.connect import BASE_URL, CAPABILITIES, Connection
+from wandb_mirror.mirror.connect import Connection
+from wandb_mirror.mirror.facts import BASE_URL, CAPABILITIES
 from wandb_mirror.mirror.lock import describe_holder, is_locked
 from wandb_mirror.query.published import Published
 from wandb_mirror.settings import Settings

@@ -62,9 +62,9 @@ class Listings:
                     self._pull_all(kind, found)
                 else:
                     self._pull_due(kind, kind.follows, found)
-            except NotOffered as error:
+            except NotOffered:
                 for _, report in found:
-                    report.notes.append(f"{kind.plural}: {error}")
+                    report.not_offered.append(kind.plural)
 
     def _pull_all(self, kind: Kind, places: Sequence[Place]) -> None:
         """Walk a listing of each place."""

@@ -13,17 +13,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wandb_mirror.errors import BadSettings, NotMirrored
+from wandb_mirror.errors import BadSettings
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.mirror.connect import BASE_URL, Connection, check_server, connect
+from wandb_mirror.mirror.connect import Connection, check_server, connect
+from wandb_mirror.mirror.facts import BASE_URL
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.mirror.paths import parse_project
 from wandb_mirror.mirror.reader import Reader
 from wandb_mirror.mirror.report import SyncReport
-from wandb_mirror.mirror.status import read_status
 from wandb_mirror.mirror.sync import Sync
 from wandb_mirror.mirror.targets import choose_targets, find_projects
 from wandb_mirror.progress import Progress, Silence
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from wandb_mirror.mirror.doctor import Finding
     from wandb_mirror.mirror.verify import Verdict
 
-STORE_NAME = "store.sqlite"
 WAREHOUSE_NAME = "warehouse.duckdb"
 LOCK_PATIENCE_SECONDS = 600.0
 
@@ -84,16 +83,6 @@ class Mirror(Reader):
         environ = os.environ if environ is None else environ
         place, settings = find_mirror(folder, config, overrides, environ)
         return cls(place, settings, environ, api_key, progress or Silence())
-
-    @property
-    def store_path(self) -> Path:
-        """Where the metadata is kept."""
-        return self.folder / STORE_NAME
-
-    def status(self) -> dict[str, Any]:
-        """Return how fresh the mirror is and what it holds; raises ``NotMirrored``."""
-        self.require()
-        return read_status(self.folder, self.store_path, self.published_path)
 
     def examine(self) -> list[Finding]:
         """Look at everything that a sync depends on."""
@@ -189,14 +178,6 @@ class Mirror(Reader):
             raise BadSettings(
                 f"the mirror's folder {self.folder} cannot be made: {error.strerror}"
             ) from error
-
-    def require(self) -> None:
-        """Raise ``NotMirrored`` where the folder holds no mirror."""
-        if not (self.store_path).exists():
-            raise NotMirrored(
-                f"{self.folder} holds no mirror; run 'wandb-mirror sync ENTITY/PROJECT', or name "
-                "the right folder with --mirror"
-            )
 
     def verify(
         self, projects: Sequence[str] = (), *, is_deep: bool = False, repairs: bool = False

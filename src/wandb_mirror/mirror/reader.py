@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from wandb_mirror.errors import NotMirrored
 from wandb_mirror.mirror.objects import load_project, load_run
 from wandb_mirror.mirror.paths import parse_project, parse_run
 from wandb_mirror.query.history import load_history
@@ -21,10 +22,12 @@ from wandb_mirror.settings import Settings
 if TYPE_CHECKING:
     import pyarrow as pa
 
+STORE_NAME = "store.sqlite"
+
 
 @dataclass(slots=True)
 class Reader:
-    """What can be asked of a mirror without touching anything but its published file."""
+    """What can be asked of a mirror without pulling or writing anything."""
 
     folder: Path
     settings: Settings
@@ -33,6 +36,26 @@ class Reader:
     def published_path(self) -> Path:
         """Where the DuckDB file is that readers open."""
         return locate_published(self.folder, self.settings)
+
+    @property
+    def store_path(self) -> Path:
+        """Where the metadata is kept."""
+        return self.folder / STORE_NAME
+
+    def require(self) -> None:
+        """Raise ``NotMirrored`` where the folder holds no mirror."""
+        if not self.store_path.exists():
+            raise NotMirrored(
+                f"{self.folder} holds no mirror; run 'wandb-mirror sync ENTITY/PROJECT', or name "
+                "the right folder with --mirror"
+            )
+
+    def status(self) -> dict[str, Any]:
+        """Return how fresh the mirror is and what it holds; raises ``NotMirrored``."""
+        from wandb_mirror.mirror.status import read_status  # noqa: PLC0415  (opens the store)
+
+        self.require()
+        return read_status(self.folder, self.store_path, self.published_path)
 
     def read(self) -> Published:
         """Open the published file; raises ``NotMirrored`` when nothing was ever published."""

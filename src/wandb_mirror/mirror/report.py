@@ -18,6 +18,8 @@ class ProjectReport:
     missing: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     """What people should know: why a listing counts as incomplete."""
+    not_offered: list[str] = field(default_factory=list)
+    """Kinds of which the server has nothing to offer."""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wandb_mirror.errors import NotMirrored
-from wandb_mirror.mirror.connect import BASE_URL, CAPABILITIES
+from wandb_mirror.mirror.facts import BASE_URL, CAPABILITIES
 from wandb_mirror.mirror.lock import describe_holder, is_locked
 from wandb_mirror.query.published import Published
 from wandb_mirror.store.store import Store

@@ -203,8 +203,8 @@ class Sync:
                     self._pull_listing(kind, scope, row, found)
                 elif kind.shape == "steps":
                     self._pull_steps(kind, scope, found)
-            except NotOffered as error:
-                found.notes.append(f"{kind.plural}: {error}")
+            except NotOffered:
+                found.not_offered.append(kind.plural)
             except (UpstreamBroken, NotFound, Refused) as error:
                 self._keeper.set_aside(kind, scope, "", str(error))
                 found.notes.append(f"{kind.plural}: {error}")
