@@ -37,7 +37,7 @@ except SystemExit as end:
     assert not end.code, end.code
 import duckdb
 with duckdb.connect(sys.argv[1] + "/wandb.duckdb", read_only=True) as file:
-    answer = file.sql("SELECT sum(history_rows)::BIGINT FROM runs").fetchone() + file.sql(
+    answer = file.execute("SELECT sum(history_rows)::BIGINT FROM runs").fetchone() + file.execute(
         "SELECT round(sum(value), 3) FROM metrics WHERE key = 'loss'").fetchone()
 print(json.dumps({"answer": answer}))
 """

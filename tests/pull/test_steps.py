@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,7 +54,17 @@ def test_short_runs_share_a_request():
         FakeKeeper(),
     )
     pull(upstream, keeper)
-    assert len(upstream.requests) == 4
+    assert len(upstream.requests) == 2
+    assert keeper.steps == upstream.lines
+
+
+def test_a_request_names_a_hundred_runs_at_most():
+    upstream = FakeUpstream(lines={f"r{n:03}": lines([0]) for n in range(250)})
+    keeper = FakeKeeper()
+    kind = replace(STEPS, page_size=1000)
+    readings = [Reading(run_id, 0, True, 1) for run_id in upstream.lines]
+    walk_steps(kind, SCOPE, readings, reach_of(upstream, keeper), len(readings))
+    assert [len(asked) for _, asked in upstream.requests] == [100, 100, 50]
     assert keeper.steps == upstream.lines
 
 

@@ -27,7 +27,7 @@ class Pool(Generic[T]):
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
         self._stop = stop
         self._under_way: set[Future[T]] = set()
-        self.room = workers * 10
+        self.room = workers * 6
         """How many fetches may wait or be under way: enough to fetch on while a batch is saved."""
 
     def __enter__(self) -> Self:

@@ -30,6 +30,8 @@ from wandb_mirror.pull.pool import Pool
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.walk import Walked
 
+WINDOWS_A_REQUEST, RUNS_A_REQUEST = 2, 100
+"""A request asks for several short histories, up to so many windows' lines and so many runs."""
 LINES_TOGETHER = 20_000
 BYTES_TOGETHER = 16_000_000
 SECONDS_TOGETHER = 2.0
@@ -194,7 +196,8 @@ class _Walk:
             self._next = None
             reading.rows = reading.rows or self.kind.page_size
             expected = reading.rows if reading.line_count is None else reading.line_count
-            if group and lines + expected > self.kind.page_size:
+            is_full = lines + expected > WINDOWS_A_REQUEST * self.kind.page_size
+            if group and (is_full or len(group) == RUNS_A_REQUEST):
                 self._next = reading
                 break
             group.append(reading)
