@@ -84,7 +84,7 @@ def test_a_server_without_sweeps_says_so_and_the_rest_is_mirrored(setting):
     setting.server.schema_text = without("  sweeps(first: Int, after: String): SweepConnection\n")
     report = setting.sync()
     assert not report.has_skips
-    assert any("no project.sweeps" in note for note in report.projects[0].notes)
+    assert "sweeps" in report.projects[0].not_offered
     assert setting.rows("SELECT count(*) FROM projects") == [(2,)]
 
 
