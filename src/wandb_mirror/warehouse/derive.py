@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.engine import Database, literal, quote
+from wandb_mirror.warehouse.facts import Facts
 from wandb_mirror.warehouse.names import name_keys, name_schemas
 from wandb_mirror.warehouse.stats import refresh_stats
 from wandb_mirror.warehouse.tables import ARROW_TYPES, FIXED
@@ -27,8 +28,9 @@ from wandb_mirror.warehouse.wide import Wide
 class Deriver:
     """Makes what is derived, inside the caller's transaction."""
 
-    def __init__(self, database: Database, settings: Settings, url: str) -> None:
+    def __init__(self, database: Database, facts: Facts, settings: Settings, url: str) -> None:
         self._database = database
+        self._facts = facts
         self._settings = settings
         self._url = url
 
@@ -169,21 +171,19 @@ class Deriver:
 
     def _make(self, views: Sequence[View]) -> None:
         """Make the views that are new or different, and drop those that should not be there."""
-        known = dict(
-            self._database.rows("SELECT name, value FROM _data.facts WHERE name LIKE 'view %'")
-        )
+        known = self._facts.find("view ")
         wanted = {f"view {quote(view.schema)}.{quote(view.name)}": view for view in views}
         for name in sorted(known.keys() - wanted.keys()):
             self._database.run(f"DROP VIEW IF EXISTS {name.removeprefix('view ')}")
-            self._database.run("DELETE FROM _data.facts WHERE name = ?", [name])
+        made: dict[str, str | None] = dict.fromkeys(known.keys() - wanted.keys())
         for name, view in wanted.items():
             text = view_sql(view)
             if known.get(name) != text:
                 self._database.run(f"CREATE SCHEMA IF NOT EXISTS {quote(view.schema)}")
                 self._database.run(text)
                 self._comment(view)
-                self._database.run("DELETE FROM _data.facts WHERE name = ?", [name])
-                self._database.run("INSERT INTO _data.facts VALUES (?, ?)", [name, text])
+                made[name] = text
+        self._facts.save(made)
         schemas = {view.schema for view in views} | {"main", "_data"}
         for (schema,) in self._database.rows(
             "SELECT schema_name FROM duckdb_schemas() WHERE NOT internal "

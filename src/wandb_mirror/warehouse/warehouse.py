@@ -18,6 +18,7 @@ from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.derive import Deriver
 from wandb_mirror.warehouse.engine import Database, copy_file, quote
+from wandb_mirror.warehouse.facts import Facts
 from wandb_mirror.warehouse.history import History
 from wandb_mirror.warehouse.numbers import Numbers
 from wandb_mirror.warehouse.publish import publish_copy
@@ -41,12 +42,14 @@ class Warehouse:
     published: Path
     url: str
     on_commit: OnCommit
+    _facts: Facts = field(init=False)
     _numbers: Numbers = field(init=False)
     _history: History = field(init=False)
     _taker: Taker = field(init=False)
 
     def __post_init__(self) -> None:
         """Put the parts together."""
+        self._facts = Facts(self.database)
         self._numbers = Numbers(self.database)
         self._history = History(self.database, self._numbers)
         self._taker = Taker(self.database, self._numbers)
@@ -110,33 +113,23 @@ class Warehouse:
                 yield
         except BaseException:
             self._numbers.forget_cached()
+            self._facts.forget_cached()
             raise
         self.on_commit(f"warehouse: {label}")
 
-    def _fact(self, name: str) -> str | None:
-        value = self.database.value("SELECT value FROM _data.facts WHERE name = ?", [name])
-        return None if value is None else str(value)
-
-    def _save_fact(self, name: str, value: str) -> None:
-        self.database.run("DELETE FROM _data.facts WHERE name = ?", [name])
-        self.database.run("INSERT INTO _data.facts VALUES (?, ?)", [name, value])
-
     def _mark(self, kind: Kind) -> int:
-        return int(self._fact(f"taken {kind.plural}") or 0)
+        return int(self._facts.get(f"taken {kind.plural}") or 0)
 
     def _agree(self, pair_id: str, store_seq: int) -> None:
         """Take everything anew where the store is not the one that was taken from."""
         marks = [self._mark(kind) for kind in STORED]
-        if self._fact(PAIR) == pair_id and max(marks) <= store_seq:
+        if self._facts.get(PAIR) == pair_id and max(marks) <= store_seq:
             return
         with self._writing("pair"):
             for table in (*FLATTENED, *(kind.plural for kind in STORED)):
                 self.database.run(f"DELETE FROM _data.{quote(table)}")
-            for kind in STORED:
-                self._save_fact(f"taken {kind.plural}", "0")
-            self._save_fact("taken removals", "0")
-            self._save_fact(PAIR, pair_id)
-            self._save_fact(DIRTY, "yes")
+            nothing = {f"taken {kind.plural}": "0" for kind in STORED}
+            self._facts.save({**nothing, "taken removals": "0", PAIR: pair_id, DIRTY: "yes"})
 
     def take(self, store: Readable) -> bool:
         """Take what changed in the store; True where anything had."""
@@ -147,30 +140,30 @@ class Warehouse:
                 with self._writing(f"took {kind.plural}"):
                     self._taker.take_batch(kind, rows)
                     # rows of the last number may go on in the next batch: they are taken again
-                    self._save_fact(f"taken {kind.plural}", str(rows[-1]["changed_seq"] - 1))
-                    self._save_fact(DIRTY, "yes")
+                    mark = str(rows[-1]["changed_seq"] - 1)
+                    self._facts.save({f"taken {kind.plural}": mark, DIRTY: "yes"})
                 latest = rows[-1]["changed_seq"]
             if latest:
                 is_changed = True
                 with self._writing(f"took all {kind.plural}"):
-                    self._save_fact(f"taken {kind.plural}", str(latest))
+                    self._facts.save({f"taken {kind.plural}": str(latest)})
         return self._take_books(store) or is_changed
 
     def _take_books(self, store: Readable) -> bool:
         """Take removals, errors and the log; the log alone is no change worth publishing."""
-        mark = int(self._fact("taken removals") or 0)
+        mark = int(self._facts.get("taken removals") or 0)
         removed = store.load_removals(after_seq=mark)
         known = set(self.database.rows("SELECT kind, key FROM _data.sync_errors"))
         errors = {(each["kind"], each["key"]) for each in store.load_errors()}
-        if not removed and known == errors and self._fact(DIRTY) is None:
+        if not removed and known == errors and self._facts.get(DIRTY) is None:
             return False
         with self._writing("took books"):
             self._taker.remove(removed)
             self._taker.take_books(store)
             if removed:
                 latest = max(each["changed_seq"] for each in removed)
-                self._save_fact("taken removals", str(latest))
-            self._save_fact(DIRTY, "yes")
+                self._facts.save({"taken removals": str(latest)})
+            self._facts.save({DIRTY: "yes"})
         return bool(removed) or known != errors
 
     def load_cursors(self, project_id: str, run_ids: Sequence[str]) -> dict[str, HistoryCursor]:
@@ -181,7 +174,7 @@ class Warehouse:
         """Save pages of history with their cursors in one transaction; return how many values."""
         with self._writing("history"):
             values = self._history.save(pages)
-            self._save_fact(DIRTY, "yes")
+            self._facts.save({DIRTY: "yes"})
         return values
 
     def set_history_status(
@@ -190,7 +183,7 @@ class Warehouse:
         """Say of runs how much of their history is here; their rows stay."""
         with self._writing("history status"):
             self._history.set_status(project_id, run_ids, status)
-            self._save_fact(DIRTY, "yes")
+            self._facts.save({DIRTY: "yes"})
 
     def compare_steps(self, page: StepsPage) -> str:
         """Return what differs between a page and what is stored of it; nothing if it is equal."""
@@ -204,18 +197,18 @@ class Warehouse:
 
     def publish(self) -> Path | None:
         """Make what is derived anew and publish; None where nothing has changed."""
-        if self._fact(DIRTY) is None and self.published.exists():
+        if self._facts.get(DIRTY) is None and self.published.exists():
             return None
         with self._writing("derived"):
-            Deriver(self.database, self.settings, self.url).refresh()
-        generation = int(self._fact("generation") or 0) + 1
+            Deriver(self.database, self._facts, self.settings, self.url).refresh()
+        generation = int(self._facts.get("generation") or 0) + 1
         with self._writing("generation"):
-            self._save_fact("generation", str(generation))
-            self._save_fact("published_at", datetime.now(UTC).isoformat(timespec="seconds"))
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            self._facts.save({"generation": str(generation), "published_at": now})
         publish_copy(self.database, self.published, int(self.settings.publish.mode, 8))
         # only now: a crash before leaves the mark, and the next sync publishes once more
         with self._writing("published"):
-            self.database.run("DELETE FROM _data.facts WHERE name = ?", [DIRTY])
+            self._facts.save({DIRTY: None})
         return self.published
 
     def forget(self, project_id: str) -> None:
@@ -234,7 +227,7 @@ class Warehouse:
                 self.database.run(f"DELETE FROM _data.{table} WHERE project_no = {number}")
             for table in ("runs", "history"):
                 self.database.run(f"DROP TABLE IF EXISTS _data.{table}_{number}")
-            self._save_fact(DIRTY, "yes")
+            self._facts.save({DIRTY: "yes"})
         self._numbers.forget_cached()
 
 
