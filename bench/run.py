@@ -7,6 +7,7 @@ Ratios are taken within a run; absolute times depend on the machine. Fails if an
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import os
@@ -28,13 +29,19 @@ HEAD = (
 
 def main() -> None:
     """Run the scenarios named, or all."""
-    names = [word for word in sys.argv[1:] if not word.startswith("-")]
-    names = names or sorted(path.stem for path in (HERE / "scenarios").glob("*.py"))
+    known = sorted(path.stem for path in (HERE / "scenarios").glob("*.py"))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help=", ".join(known))
+    parser.add_argument("--full", action="store_true", help="more repetitions, larger data")
+    asked = parser.parse_args()
+    if unknown := set(asked.scenario) - set(known):
+        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    names = asked.scenario or known
     rows = []
     began = time.perf_counter()
     for name in names:
         print(f"{name} …", file=sys.stderr, flush=True)
-        for measured in importlib.import_module(name).run(is_full="--full" in sys.argv):
+        for measured in importlib.import_module(name).run(is_full=asked.full):
             rows.append(measured.to_dict())
             print(f"  {measured.name}: {measured.wall:.3f} s", file=sys.stderr, flush=True)
     versions = {name: version(name) for name in ("wandb-mirror", "duckdb", "wandb", "httpx")}

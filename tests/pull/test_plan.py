@@ -148,7 +148,8 @@ def test_over_a_period_every_object_comes_up_once(live, syncs):
             taken += count
             since = 0.0
     assert taken <= live * 1.0001
-    assert live - taken <= max(syncs, 101)
+    # each slice is rounded down, and the last may not have filled a page
+    assert live - taken <= syncs + 101
 
 
 @given(

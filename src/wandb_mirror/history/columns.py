@@ -53,7 +53,7 @@ class StepColumns:
         """
         numbers = 3 * len(self.steps) + sum(2 * len(column.steps) for column in self.columns)
         texts = sum(column.json.nbytes for column in self.columns if column.json is not None)
-        return 8 * numbers + texts
+        return int(8 * numbers + texts)
 
 
 def no_steps() -> StepColumns:

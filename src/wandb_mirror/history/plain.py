@@ -6,7 +6,7 @@ integer that no double holds, a null, a string that looks like a time) is left t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,10 +40,11 @@ def parse_plain(lines: Sequence[str], min_step: int, max_step: int | None) -> St
     table = _read(lines)
     if table is None or table.num_rows != len(lines) or STEP not in table.column_names:
         return None
-    columns = {name: _numbers(table.column(name)) for name in table.column_names}
-    if any(array is None for array in columns.values()):
+    arrays = {name: _whole(table.column(name)) for name in table.column_names}
+    if not _are_exact(arrays.values()):
         return None
-    steps = table.column(STEP).combine_chunks()
+    columns = {name: array.cast(pa.float64()) for name, array in arrays.items() if name != STEP}
+    steps = arrays[STEP]
     if not _are_in_order(steps) or steps[0].as_py() < min_step:
         return None
     if max_step is not None and steps[-1].as_py() >= max_step:
@@ -53,11 +54,7 @@ def parse_plain(lines: Sequence[str], min_step: int, max_step: int | None) -> St
         steps,
         columns.get(TIMESTAMP, absent),
         columns.get(RUNTIME, absent),
-        [
-            _column(name, steps, array)
-            for name, array in columns.items()
-            if array is not None and is_metric(name)
-        ],
+        [_column(name, steps, array) for name, array in columns.items() if is_metric(name)],
     )
 
 
@@ -76,18 +73,26 @@ def _read(lines: Sequence[str]) -> pa.Table | None:
         return None
 
 
-def _numbers(column: pa.ChunkedArray) -> pa.Array | None:
-    """Return a column as doubles, or None where one of them might not be exact."""
-    if column.type not in (pa.int64(), pa.float64()):
-        return None
-    array = column.combine_chunks()
-    if array.null_count == len(array):
-        return None
-    bounds = pc.min_max(array)
-    low, high = bounds["min"].as_py(), bounds["max"].as_py()
-    if not -EXACT < low <= high < EXACT:
-        return None
-    return array.cast(pa.float64()) if column.type == pa.int64() else array
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array, copied only where it comes in pieces."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _are_exact(arrays: Iterable[pa.Array]) -> bool:
+    """Tell whether arrays hold nothing but numbers, each of them what was written.
+
+    Those of one type are looked at together: each call gives Python's lock away.
+    """
+    by_type: dict[pa.DataType, list[pa.Array]] = {}
+    for array in arrays:
+        if array.type not in (pa.int64(), pa.float64()) or array.null_count == len(array):
+            return False
+        by_type.setdefault(array.type, []).append(array)
+    for same in by_type.values():
+        bounds = pc.min_max(pa.concat_arrays(same) if len(same) > 1 else same[0])
+        if not -EXACT < bounds["min"].as_py() <= bounds["max"].as_py() < EXACT:
+            return False
+    return True
 
 
 def _are_in_order(steps: pa.Array) -> bool:
