@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from graphql import execute_sync, get_named_type, is_leaf_type, parse
+from graphql import execute_sync, get_named_type, is_abstract_type, is_leaf_type, parse
 
 from wandb_mirror.sandbox import generate_world
 from wandb_mirror.sandbox.behaviour import Behaviour
@@ -112,8 +112,8 @@ def test_replies_are_those_of_graphql_core(document, variables):
 def test_every_field_of_the_schema_is_answered():
     schema = make_schema()
     for name, type_ in schema.type_map.items():
-        fields = getattr(type_, "fields", None)
-        if fields is None or name.startswith("__") or name == "Node" or name.endswith("Input"):
+        fields = None if is_abstract_type(type_) else getattr(type_, "fields", None)
+        if fields is None or name.startswith("__") or name.endswith("Input"):
             continue
         assert not fields.keys() - RESOLVERS[name].keys(), name
 

@@ -42,6 +42,7 @@ def test_what_a_server_lacks_is_gone_and_nothing_else():
         "Project.runs(filters)",
         "Query.viewer",
         "Query.viewer(entityName)",
+        "Entity.user",
         "Project.user",
         "Run.user",
     }

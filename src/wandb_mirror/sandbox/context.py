@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from wandb_mirror.sandbox.behaviour import Behaviour
-from wandb_mirror.sandbox.connections import PageTricks
+from wandb_mirror.sandbox.connections import Connection, PageTricks, make_page
 from wandb_mirror.sandbox.filters import compile_filters
 from wandb_mirror.sandbox.objects import Project, Run
 from wandb_mirror.sandbox.orders import sort_runs
@@ -66,3 +67,15 @@ class Selections:
             if len(self._kept) > MAX_SELECTIONS:
                 self._kept.popitem(last=False)
         return self._kept[key]
+
+
+def page_of(ask: Ask, rows: Sequence[Any]) -> Connection:
+    """Return the page of rows that is asked for."""
+    context: Context = ask.context
+    return make_page(
+        rows,
+        first=ask.get("first"),
+        after=ask.get("after"),
+        max_page=context.behaviour.max_page,
+        tricks=context.tricks,
+    )

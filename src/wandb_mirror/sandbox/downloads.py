@@ -6,21 +6,20 @@ request that brings an ``Authorization`` header beside the signature.
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from wandb_mirror.sandbox.artifacts import Entry
 from wandb_mirror.sandbox.broken import TruncatedReply
 from wandb_mirror.sandbox.doors import Door, target_of
-from wandb_mirror.sandbox.exports import ExportFile
 from wandb_mirror.sandbox.faults import Fault
+from wandb_mirror.sandbox.stored_files import manifest_of
 
-OPERATION = "export"
-"""What the books call a request for a file."""
-CHUNK_BYTES = 1 << 20
 MEDIA_TYPE = "application/vnd.apache.parquet"
 TWO_KEYS = (
     "<Error><Code>InvalidArgument</Code><Message>Only one auth mechanism allowed</Message></Error>"
@@ -28,12 +27,25 @@ TWO_KEYS = (
 EXPIRED = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
 
 
+class Servable(Protocol):
+    """Bytes that can be read from anywhere."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def etag(self) -> str:
+        """Something that changes with the bytes, in quotes."""
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes from ``start`` up to, not including, ``stop``."""
+
+
 class FilePart(Response):
     """Some bytes of a file, read as they are sent."""
 
-    def __init__(
-        self, file: ExportFile, start: int, stop: int, *, is_corrupt: bool = False
-    ) -> None:
+    def __init__(self, file: Servable, start: int, stop: int, *, is_corrupt: bool = False) -> None:
         is_whole = (start, stop) == (0, file.size)
         super().__init__(status_code=200 if is_whole else 206, media_type=MEDIA_TYPE)
         self.headers["Content-Length"] = str(stop - start)
@@ -49,14 +61,10 @@ class FilePart(Response):
         await send(
             {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         )
-        with self._file.path.open("rb") as opened:
-            place = self._stop if scope["method"] == "HEAD" else self._start
-            while place < self._stop:
-                chunk = os.pread(opened.fileno(), min(CHUNK_BYTES, self._stop - place), place)
-                place += len(chunk)
-                if self._is_corrupt:
-                    chunk = chunk.translate(MIRRORED)
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        start = self._stop if scope["method"] == "HEAD" else self._start
+        for chunk in self._file.read(start, self._stop):
+            body = chunk.translate(MIRRORED) if self._is_corrupt else chunk
+            await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -67,9 +75,30 @@ MIRRORED = bytes(reversed(range(256)))
 class Downloads(Door):
     """The files of a world over HTTP."""
 
-    async def get(self, request: Request) -> Response:
-        """Answer a request for a file."""
-        return await self.serve(request, OPERATION, self._open)
+    async def export(self, request: Request) -> Response:
+        """Answer a request for a file of an exported history."""
+        return await self.serve(request, "export", self._open)
+
+    async def artifact(self, request: Request) -> Response:
+        """Answer a request for a file of a version, or for its manifest."""
+        return await self.serve(request, "artifact file", self._open)
+
+    async def run_file(self, request: Request) -> Response:
+        """Answer a request for a file of a run."""
+        return await self.serve(request, "run file", self._open)
+
+    def _find(self, values: Mapping[str, Any]) -> Servable | None:
+        """Return what a path names."""
+        if "number" in values:
+            artifact = self.world.shelf.artifacts[int(values["number"])]
+            if "path" not in values:
+                return manifest_of(artifact).entry
+            return artifact.entries.get(values["path"])
+        if "run_id" in values:
+            run = self.world.run(f"{values['entity']}/{values['project']}/{values['run_id']}")
+            name = values["path"]
+            return Entry(name, run.uploads[name]) if name in run.uploads else None
+        return self.world.exports.load(values["name"])
 
     def _open(self, request: Request, _body: bytes, fault: Fault) -> Response:
         """Return what a signed URL opens."""
@@ -79,9 +108,11 @@ class Downloads(Door):
             if not self.world.tickets.admit(target_of(request), uses=self.behaviour.url_uses):
                 status = self.behaviour.url_expired_status
                 return Response(EXPIRED, status, media_type="application/xml")
-            file = self.world.exports.load(request.path_params["name"])
+            file = self._find(request.path_params)
+        if file is None:
+            return Response(status_code=404)
         if fault.truncate_at is not None:
-            return TruncatedReply(file.path.read_bytes(), fault.truncate_at)
+            return TruncatedReply(b"".join(file.read(0, file.size)), fault.truncate_at)
         span = read_range(request.headers.get("range"), file.size)
         if span is None:
             headers = {"Content-Range": f"bytes */{file.size}"}

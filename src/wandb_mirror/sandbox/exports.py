@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -24,6 +25,7 @@ from wandb_mirror.sandbox.export_columns import make_table
 from wandb_mirror.sandbox.objects import Run
 from wandb_mirror.sandbox.tickets import Tickets
 
+CHUNK_BYTES = 1 << 20
 FOLDER = "/exports/"
 """Where the URLs point to; nothing there wants a key."""
 
@@ -52,6 +54,14 @@ class ExportFile:
     path: Path
     size: int
     etag: str
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes from ``start`` up to, not including, ``stop``."""
+        with self.path.open("rb") as opened:
+            while start < stop:
+                chunk = os.pread(opened.fileno(), min(CHUNK_BYTES, stop - start), start)
+                start += len(chunk)
+                yield chunk
 
 
 def count_exported(run: Run, behaviour: Behaviour) -> int:

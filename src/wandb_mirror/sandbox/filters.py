@@ -11,15 +11,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from wandb_mirror.sandbox.objects import Run
 from wandb_mirror.sandbox.paths import MISSING, TIMES, Get, column_of, find_getter
 from wandb_mirror.sandbox.problems import QueryProblem
 
-Match = Callable[[Run], bool]
+Match = Callable[[Any], bool]
+Find = Callable[[str], tuple[Get, Callable[[Any], Any]]]
+"""From a filter's key to how its values are read, from objects and from the filter."""
 Test = Callable[[Any], bool]
 """What a condition says about one value."""
 
@@ -29,34 +31,59 @@ def compile_filters(text: str | None, *, unknown: frozenset[str] = frozenset()) 
 
     ``unknown`` are columns that this server does not know. Raises ``QueryProblem``.
     """
+
+    def find(key: str) -> tuple[Get, Callable[[Any], Any]]:
+        column = column_of(key)
+        get: Get = (lambda _run: MISSING) if column in unknown else find_getter(key)
+        return get, read_time if column in TIMES else _plain
+
+    return compile_tree(text, find)
+
+
+def match_fields(text: str | None, fields: Mapping[str, str]) -> Callable[[Any], bool]:
+    """Return the meaning of a filter over objects that are no runs.
+
+    ``fields`` gives the attribute that a key of the filter stands for; a dot goes into an object.
+    """
+
+    def find(key: str) -> tuple[Get, Callable[[Any], Any]]:
+        if key not in fields:
+            raise QueryProblem(f"invalid filters: no such field {key}", status=400)
+        return attrgetter(fields[key]), _plain
+
+    return compile_tree(text, find) or (lambda _value: True)
+
+
+def compile_tree(text: str | None, find: Find) -> Match | None:
+    """Return the meaning of a filter, or None where it takes everything."""
     if not text:
         return None
     try:
         tree = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
         raise QueryProblem(f"invalid filters: {error}", status=400) from error
-    return _group(tree, unknown) if tree else None
+    return _group(tree, find) if tree else None
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not allowed")
 
 
-def _group(tree: Any, unknown: frozenset[str]) -> Match:
+def _group(tree: Any, find: Find) -> Match:
     """Return the meaning of one dict: all of its entries."""
     if not isinstance(tree, dict):
         raise QueryProblem("invalid filters: a dict was expected", status=400)
-    parts = [_entry(key, value, unknown) for key, value in tree.items()]
+    parts = [_entry(key, value, find) for key, value in tree.items()]
     if len(parts) == 1:
         return parts[0]
     return lambda run: all(part(run) for part in parts)
 
 
-def _entry(key: str, value: Any, unknown: frozenset[str]) -> Match:
+def _entry(key: str, value: Any, find: Find) -> Match:
     if key in ("$and", "$or", "$nor"):
         if not isinstance(value, list) or (not value and key != "$and"):
             raise QueryProblem(f"invalid filters: {key} needs a list", status=400)
-        parts = [_group(each, unknown) for each in value]
+        parts = [_group(each, find) for each in value]
         if key == "$and":
             return lambda run: all(part(run) for part in parts)
         if key == "$or":
@@ -64,9 +91,7 @@ def _entry(key: str, value: Any, unknown: frozenset[str]) -> Match:
         return lambda run: not any(part(run) for part in parts)
     if key.startswith("$"):
         raise QueryProblem(f"invalid filters: unknown operator {key}", status=400)
-    column = column_of(key)
-    get: Get = (lambda _run: MISSING) if column in unknown else find_getter(key)
-    read = read_time if column in TIMES else _plain
+    get, read = find(key)
     test = compile_condition(value, read)
     return lambda run: test(get(run))
 

@@ -15,6 +15,7 @@ from wandb_mirror.sandbox.curves import CurveHistory, LineCache, name_metrics
 from wandb_mirror.sandbox.exports import count_exported, plan_parts
 from wandb_mirror.sandbox.objects import Project, User, wrap_config
 from wandb_mirror.sandbox.oddities import add_oddities
+from wandb_mirror.sandbox.stock import add_artifacts, add_registry, add_sweeps
 from wandb_mirror.sandbox.world import World
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -51,6 +52,16 @@ class WorldOptions:
     """Samples of the machine's metrics in each run that logged something."""
     log_lines: int = 12
     """Lines that half of the runs printed."""
+    sweeps: int = 0
+    """In each project; each takes a share of its runs."""
+    datasets: int = 0
+    """Sequences of datasets in each project, each of three versions that runs use."""
+    models: int = 0
+    """Sequences of models in each project; runs log their versions."""
+    versions: int = 3
+    """Versions of each model."""
+    has_registry: bool = False
+    """Put the teams under an organization, and link models into its registry."""
     has_sparse_metrics: bool = False
     """Log metrics that begin with ``val/`` at every tenth step only."""
     has_oddities: bool = False
@@ -76,6 +87,11 @@ def generate_world(options: WorldOptions | None = None, **changes: Any) -> World
             owner=world.users[number % len(world.users)],
         )
         _fill(world, project, options, cache)
+        source = Random(f"{options.seed} {number} shelf")  # noqa: S311  (not for secrets)
+        add_sweeps(world, project, options.sweeps, source)
+        add_artifacts(world, project, options.datasets, options.models, options.versions, source)
+    if options.has_registry:
+        add_registry(world, options.entity)
     if options.has_oddities:
         add_oddities(world, options.entity)
     world.now = max([world.now, *(_latest(project) for project in world.projects)])

@@ -10,9 +10,13 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from wandb_mirror.sandbox.history import History, LoggedHistory
+
+if TYPE_CHECKING:
+    from wandb_mirror.sandbox.artifacts import Artifact, Collection
+    from wandb_mirror.sandbox.sweeps import Sweep
 
 STATES = ("running", "finished", "crashed", "failed", "killed", "pending", "preempted")
 
@@ -34,6 +38,7 @@ def decode_id(text: str) -> list[str]:
 class User:
     """Somebody with a key."""
 
+    typename: ClassVar = "User"
     number: int
     username: str
     name: str
@@ -56,11 +61,27 @@ class Entity:
     name: str
     is_team: bool
     members: list[User] = field(default_factory=list)
+    organization: Organization | None = None
 
     @property
     def storage_id(self) -> str:
         """The opaque id."""
         return encode_id("Entity", self.number)
+
+
+@dataclass(slots=True, eq=False)
+class Organization:
+    """Teams under one roof; its registries are projects of an entity of its own."""
+
+    number: int
+    name: str
+    entity: Entity
+    teams: list[Entity] = field(default_factory=list)
+
+    @property
+    def storage_id(self) -> str:
+        """The opaque id."""
+        return encode_id("Organization", self.number)
 
 
 @dataclass(slots=True, eq=False)
@@ -77,6 +98,11 @@ class Project:
     access: str = "PRIVATE"
     is_hidden: bool = False
     runs: dict[str, Run] = field(default_factory=dict)
+    sweeps: dict[str, Sweep] = field(default_factory=dict)
+    collections: dict[str, Collection] = field(default_factory=dict)
+    """Of artifacts, by name."""
+    allows_all_types: bool = True
+    """Whether a registry takes artifacts of every type."""
 
     @property
     def storage_id(self) -> str:
@@ -98,6 +124,7 @@ class Project:
 class Run:
     """A run; ``run_id`` is what W&B calls its name."""
 
+    typename: ClassVar = "Run"
     project: Project
     number: int
     run_id: str
@@ -124,6 +151,8 @@ class Run:
     """What it printed, as its client streamed it."""
     uploads: dict[str, bytes] = field(default_factory=dict)
     """The files its client uploaded, by name."""
+    inputs: list[Artifact] = field(default_factory=list)
+    outputs: list[Artifact] = field(default_factory=list)
     forgotten_lines: int = 0
     """Lines of an earlier run with this id, that its client still counts."""
     is_stopped: bool = False

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 
 class QueryProblem(Exception):
     """A query that the server answers with an error.
@@ -12,3 +15,13 @@ class QueryProblem(Exception):
     def __init__(self, message: str, *, status: int = 200) -> None:
         super().__init__(message)
         self.status = status
+
+
+def read_json(text: str | None, what: str) -> Any:
+    """Return what an argument of JSON text holds, or None; raises ``QueryProblem``."""
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise QueryProblem(f"invalid {what}: {error}", status=400) from error

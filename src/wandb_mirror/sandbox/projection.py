@@ -27,6 +27,7 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
     get_named_type,
+    is_abstract_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -200,8 +201,28 @@ class Projection:
         if is_leaf_type(inner):
             return self.context.write_leaf  # type: ignore[no-any-return]
         selections = [node.selection_set for node in nodes if node.selection_set]
+        if is_abstract_type(inner):
+            return self._compile_abstract(selections, path)
         write_object = self._compile_object(inner, selections, path)
         return lambda value: "null" if value is None else write_object(value)
+
+    def _compile_abstract(
+        self, selections: Sequence[SelectionSetNode], path: tuple[str, ...]
+    ) -> Write:
+        """Return how to write objects that say themselves, by ``typename``, what they are."""
+        names = {theirs: ours for ours, theirs in self.aliases.items()}
+        by_name: dict[str, Write] = {}
+
+        def write(value: Any) -> str:
+            if value is None:
+                return "null"
+            name = value.typename
+            if name not in by_name:
+                concrete: Any = self.schema.type_map[names.get(name, name)]
+                by_name[name] = self._compile_object(concrete, selections, path)
+            return by_name[name](value)
+
+        return write
 
 
 def make_leaf_writer(write_time: Callable[[datetime], str]) -> Write:

@@ -5,13 +5,21 @@ A resolver takes an object and what the field is asked with; mutations are in ``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from wandb_mirror.sandbox.connections import Connection, make_cursor, make_page
-from wandb_mirror.sandbox.context import COUNTING, Context
-from wandb_mirror.sandbox.objects import Entity, Project, Run, User, encode_id
+from wandb_mirror.sandbox.artifact_reads import (
+    ARTIFACT_READS,
+    ENTITY_ARTIFACTS,
+    PROJECT_ARTIFACTS,
+    QUERY_ARTIFACTS,
+)
+from wandb_mirror.sandbox.connections import Connection, make_cursor
+from wandb_mirror.sandbox.context import COUNTING, Context, page_of
+from wandb_mirror.sandbox.filters import match_fields
+from wandb_mirror.sandbox.objects import Entity, Project, Run, User
 from wandb_mirror.sandbox.projection import Ask, Resolve, constant, plain
+from wandb_mirror.sandbox.stored_files import FILE_READS
+from wandb_mirror.sandbox.sweep_reads import PROJECT_SWEEPS, SWEEP_READS
 
 SERVER_VERSION = "0.84.0"
 
@@ -29,17 +37,6 @@ def _project(_root: Any, ask: Ask) -> Project | None:
     return context.world.find_project(entity, ask.get("name"))
 
 
-def _page(ask: Ask, rows: Sequence[Any]) -> Connection:
-    context: Context = ask.context
-    return make_page(
-        rows,
-        first=ask.get("first"),
-        after=ask.get("after"),
-        max_page=context.behaviour.max_page,
-        tricks=context.tricks,
-    )
-
-
 def _projects(_root: Any, ask: Ask) -> Connection | None:
     context: Context = ask.context
     if not context.is_known:
@@ -53,10 +50,12 @@ def _entity_projects(entity: str, ask: Ask) -> Connection:
         for project in ask.context.world.projects
         if project.entity == entity and not project.is_hidden
     ]
+    match = match_fields(ask.get("filters"), {"name": "name", "id": "number"})
+    projects = list(filter(match, projects))
     if ask.get("order"):
         is_descending = str(ask.get("order")).startswith("-")
         projects.sort(key=lambda project: project.created_at, reverse=is_descending)
-    return _page(ask, projects)
+    return page_of(ask, projects)
 
 
 def _entity(_root: Any, ask: Ask) -> Entity | None:
@@ -68,12 +67,12 @@ def _entity(_root: Any, ask: Ask) -> Entity | None:
 
 def _teams(user: User, ask: Ask) -> Connection:
     entities = ask.context.world.entities.values()
-    return _page(ask, [each for each in entities if each.is_team and user in each.members])
+    return page_of(ask, [each for each in entities if each.is_team and user in each.members])
 
 
 def _runs(project: Project, ask: Ask) -> Connection:
     context: Context = ask.context
-    return _page(ask, context.selections.load(ask, project, ask.get("order") or ""))
+    return page_of(ask, context.selections.load(ask, project, ask.get("order") or ""))
 
 
 def _run_count(project: Project, ask: Ask) -> int:
@@ -90,7 +89,14 @@ def _server_features(_root: Any, _ask: Ask) -> list[tuple[str, bool]]:
 
 
 READS: dict[str, dict[str, Resolve]] = {
+    **SWEEP_READS,
+    **ARTIFACT_READS,
+    **FILE_READS,
     "Query": {
+        **QUERY_ARTIFACTS,
+        "organization": lambda _root, ask: ask.context.world.shelf.organizations.get(
+            ask.get("name") if ask.context.is_known else None
+        ),
         "viewer": _viewer,
         "entity": _entity,
         "project": _project,
@@ -120,7 +126,9 @@ READS: dict[str, dict[str, Resolve]] = {
         "entityType": lambda entity, _ask: "team" if entity.is_team else "user",
         "photoUrl": constant(None),
         "readOnly": constant(False),
-        "organization": lambda entity, _ask: entity if entity.is_team else None,
+        "organization": plain("organization"),
+        "user": lambda entity, _ask: None if entity.is_team else entity.members[0],
+        **ENTITY_ARTIFACTS,
         "project": lambda entity, ask: ask.context.world.find_project(entity.name, ask.get("name")),
         "projects": lambda entity, ask: _entity_projects(entity.name, ask),
         "projectCount": lambda entity, ask: sum(
@@ -129,8 +137,9 @@ READS: dict[str, dict[str, Resolve]] = {
         ),
     },
     "Organization": {
-        "id": lambda entity, _ask: encode_id("Organization", entity.number),
+        "id": plain("storage_id"),
         "name": plain("name"),
+        "orgEntity": plain("entity"),
         "coreWeaveOrganizationId": constant(None),
     },
     "User": {
@@ -163,7 +172,8 @@ READS: dict[str, dict[str, Resolve]] = {
         "readOnly": constant(False),
         "user": plain("owner"),
         "totalRuns": lambda project, _ask: len(project.live_runs),
-        "totalSweeps": constant(0),
+        **PROJECT_SWEEPS,
+        **PROJECT_ARTIFACTS,
         "runCount": _run_count,
         "run": _run,
         "bucket": _run,
@@ -176,15 +186,19 @@ READS: dict[str, dict[str, Resolve]] = {
         "startCursor": lambda page, _ask: make_cursor(page.edges[0].place) if page.edges else None,
     },
 }
-for _name in ("ProjectConnection", "RunConnection", "EntityConnection", "ApiKeyConnection"):
-    READS[_name] = {
+for _name in (
+    "Project", "Run", "Entity", "ApiKey", "Sweep", "Agent", "File", "Artifact", "InputArtifact",
+    "VersionedArtifact", "ArtifactCollection", "ArtifactCollectionMembership", "ArtifactType",
+    "ArtifactAlias", "Tag",
+):  # fmt: skip
+    READS[f"{_name}Connection"] = {
         "edges": plain("edges"),
         "pageInfo": lambda page, _ask: page,
         "totalCount": plain("total"),
     }
-for _name in ("ProjectEdge", "RunEdge", "EntityEdge", "ApiKeyEdge"):
-    READS[_name] = {
+    READS[f"{_name}Edge"] = {
         "node": plain("node"),
         "cursor": lambda edge, _ask: make_cursor(edge.place),
+        **READS.get(f"{_name}Edge", {}),
     }
 READS["ApiKey"] = {"id": constant(None), "name": constant(None), "description": constant(None)}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
+from wandb_mirror.sandbox.artifacts import Entry
 from wandb_mirror.sandbox.context import Context
 from wandb_mirror.sandbox.problems import QueryProblem
 from wandb_mirror.sandbox.projection import Ask, Resolve
+from wandb_mirror.sandbox.stored_files import StoredFile
 
 UPLOADS = "/uploads/"
 """Where files are put: by signed URL, without a key."""
@@ -22,12 +23,12 @@ def create_run_files(_root: Any, ask: Ask) -> dict[str, Any]:
     run = None if project is None else project.runs.get(names[2])
     if run is None or run.deleted_at is not None:
         raise QueryProblem(f"could not find run {'/'.join(names)}")
-    context.is_passing = True
-    place = UPLOADS + "/".join(quote(name, safe="") for name in names)
     return {
         "run_id": run.storage_id,
         "files": [
-            (name, context.store_url + context.world.tickets.sign(f"{place}/{quote(name)}"))
+            StoredFile(
+                name, Entry(name), context.world.now, f"{UPLOADS}{run.path}/{name}", run.path
+            )
             for name in given["files"]
         ],
         "clientMutationId": given.get("clientMutationId"),
@@ -40,9 +41,5 @@ RUN_FILE_READS: dict[str, dict[str, Resolve]] = {
         "uploadHeaders": lambda _payload, _ask: (),
         "files": lambda payload, _ask: payload["files"],
         "clientMutationId": lambda payload, _ask: payload["clientMutationId"],
-    },
-    "File": {
-        "name": lambda file, _ask: file[0],
-        "uploadUrl": lambda file, _ask: file[1],
     },
 }

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from wandb_mirror.sandbox.artifact_reads import RUN_ARTIFACTS
 from wandb_mirror.sandbox.console import CONSOLE_READS, RUN_CONSOLE_READS
 from wandb_mirror.sandbox.context import Context
 from wandb_mirror.sandbox.exports import find_live_rows
@@ -14,6 +15,7 @@ from wandb_mirror.sandbox.history import sample
 from wandb_mirror.sandbox.objects import Run
 from wandb_mirror.sandbox.problems import QueryProblem
 from wandb_mirror.sandbox.projection import Ask, Raw, Resolve, constant, plain
+from wandb_mirror.sandbox.stored_files import files_of_run, page_of_files
 
 DEFAULT_SAMPLES = 500
 
@@ -163,7 +165,9 @@ RUN_READS: dict[str, dict[str, Resolve]] = {
         "updatedAt": plain("updated_at"),
         "computeSeconds": plain("compute_seconds"),
         "stopped": plain("is_stopped"),
-        "fileCount": constant(0),
+        "fileCount": lambda run, _ask: len(run.uploads),
+        "files": lambda run, ask: page_of_files(files_of_run(run), ask),
+        **RUN_ARTIFACTS,
         "historyLineCount": plain("history.line_count"),
         "eventsLineCount": lambda run, _ask: len(run.events),
         "historyKeys": _history_keys,

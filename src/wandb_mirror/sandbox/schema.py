@@ -62,12 +62,16 @@ class _Cut(Visitor):
         self.found: set[str] = set()
         self._owner = ""
         self._field = ""
+        self._is_union = False
 
     def enter(self, node: Any, *_: Any) -> Any:
         """Remove a type, a field or an argument."""
         if isinstance(node, TypeDefinitionNode):
             self._owner = node.name.value
+            self._is_union = node.kind == "union_type_definition"
             return self._judge(self._owner)
+        if node.kind == "named_type" and self._is_union and node.name.value in self.lacks:
+            return REMOVE
         if node.kind == "field_definition":
             self._field = node.name.value
             return self._judge(f"{self._owner}.{self._field}", node)

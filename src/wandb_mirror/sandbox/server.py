@@ -27,6 +27,7 @@ from wandb_mirror.sandbox.faults import Fault, Faults, Seen
 from wandb_mirror.sandbox.intake import STREAM, Intake
 from wandb_mirror.sandbox.limiter import Limiter
 from wandb_mirror.sandbox.run_files import UPLOADS
+from wandb_mirror.sandbox.stored_files import ARTIFACT_FILES, MANIFESTS, RUN_FILES
 from wandb_mirror.sandbox.world import World
 
 LEAST_PACKED_BYTES = 1_000
@@ -48,7 +49,14 @@ class Server:
         self.app = Starlette(
             routes=[
                 Route("/graphql", self._graphql, methods=["POST"]),
-                Route(FOLDER + "{name}", downloads.get, methods=["GET"]),
+                Route(FOLDER + "{name}", downloads.export, methods=["GET"]),
+                Route(MANIFESTS + "{number}/{name}", downloads.artifact, methods=["GET"]),
+                Route(ARTIFACT_FILES + "{number}/{path:path}", downloads.artifact, methods=["GET"]),
+                Route(
+                    RUN_FILES + "{entity}/{project}/{run_id}/{path:path}",
+                    downloads.run_file,
+                    methods=["GET"],
+                ),
                 Route(STREAM, intake.stream, methods=["POST"]),
                 Route(UPLOADS + "{path:path}", intake.upload, methods=["PUT"]),
                 Route("/sandbox/stats", self._stats, methods=["GET"]),

@@ -17,6 +17,7 @@ from typing import Any
 from wandb_mirror.sandbox.exports import ExportFiles
 from wandb_mirror.sandbox.history import LoggedHistory
 from wandb_mirror.sandbox.objects import Entity, Project, Run, User, wrap_config
+from wandb_mirror.sandbox.shelf import Shelf
 from wandb_mirror.sandbox.streams import take_stream
 from wandb_mirror.sandbox.tickets import Tickets
 
@@ -50,6 +51,7 @@ class World:
         self.projects: list[Project] = []
         self.exports = ExportFiles()
         self.tickets = Tickets(seed)
+        self.shelf = Shelf(self._change)
         self._run_count = 0
 
     @property
@@ -85,6 +87,11 @@ class World:
             for team in teams:
                 self._entity(team, is_team=True).members.append(user)
         return user
+
+    def add_entity(self, name: str) -> Entity:
+        """Add an entity that owns projects, or return it."""
+        with self._change():
+            return self._entity(name, is_team=True)
 
     def _entity(self, name: str, *, is_team: bool) -> Entity:
         if name not in self.entities:
@@ -170,6 +177,11 @@ class World:
         """Take a file of a run."""
         with self._change():
             self._find(run).uploads[name] = content
+
+    def remove_upload(self, run: Run | str, name: str) -> None:
+        """Delete a file of a run; raises ``KeyError``."""
+        with self._change():
+            del self._find(run).uploads[name]
 
     def crash(self, run: Run | str) -> None:
         """Give up a run that was not heard of for long: no time moves but the state."""

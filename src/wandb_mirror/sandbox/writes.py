@@ -9,10 +9,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from wandb_mirror.sandbox.artifact_writes import ARTIFACT_MUTATIONS, ARTIFACT_PAYLOADS
 from wandb_mirror.sandbox.objects import STATES, Run, decode_id
 from wandb_mirror.sandbox.problems import QueryProblem
 from wandb_mirror.sandbox.projection import Ask, Resolve
 from wandb_mirror.sandbox.run_files import RUN_FILE_READS, create_run_files
+from wandb_mirror.sandbox.stored_files import delete_files
+from wandb_mirror.sandbox.sweep_reads import SWEEP_WRITES
 from wandb_mirror.sandbox.world import World
 
 _RUN_ID_PARTS = 5
@@ -131,7 +134,11 @@ def _entry(name: str) -> Resolve:
 
 WRITES: dict[str, dict[str, Resolve]] = {
     **RUN_FILE_READS,
+    **ARTIFACT_PAYLOADS,
     "Mutation": {
+        **SWEEP_WRITES,
+        **ARTIFACT_MUTATIONS,
+        "deleteFiles": delete_files,
         "upsertBucket": _upsert_bucket,
         "deleteRun": _delete_run,
         "updateRunState": _update_run_state,
@@ -141,6 +148,7 @@ WRITES: dict[str, dict[str, Resolve]] = {
     "UpsertBucketPayload": {
         name: _entry(name) for name in ("bucket", "inserted", "clientMutationId")
     },
+    "DeleteFilesPayload": {name: _entry(name) for name in ("success", "clientMutationId")},
     "DeleteRunPayload": {name: _entry(name) for name in ("success", "clientMutationId")},
     "UpdateRunStatePayload": {name: _entry(name) for name in ("success", "clientMutationId")},
     "UpsertModelPayload": {
