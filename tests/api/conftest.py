@@ -18,7 +18,16 @@ UNREADABLE = (f"{TEAM}/oddities/null-texts", f"{TEAM}/oddities/nobody")
 
 @pytest.fixture(scope="session")
 def served():
-    world = make_world(projects=1, runs=40, steps=60, has_oddities=True)
+    world = make_world(
+        projects=1,
+        runs=40,
+        steps=60,
+        has_oddities=True,
+        sweeps=3,
+        datasets=2,
+        models=2,
+        has_registry=True,
+    )
     for path in UNREADABLE:
         run = world.run(path)
         run.tags, run.user = run.tags or [], run.user or world.viewer

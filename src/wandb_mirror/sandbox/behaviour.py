@@ -7,6 +7,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 
+FEATURES = frozenset(
+    {
+        "ARTIFACT_MEMBERSHIP_IN_LINK_ARTIFACT_RESPONSE",
+        "ARTIFACT_REGISTRY_SEARCH",
+        "SWEEPS_QUERY_FILTERING",
+        "TOTAL_COUNT_IN_FILE_CONNECTION",
+    }
+)
+"""Names of W&B's client for what the sandbox does as newer servers do."""
+
+
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """How many requests are served in how many seconds; the rest are answered with 429."""
@@ -83,6 +94,8 @@ class Behaviour:
     url_seconds: float | None = None
     """After so many seconds a URL is expired."""
     url_expired_status: int = 403
+    features: frozenset[str] = FEATURES
+    """What ``serverInfo`` says the server can do."""
     compresses: bool = False
     """Whether replies are packed for clients that accept gzip."""
     cache_bytes: int = 64_000_000

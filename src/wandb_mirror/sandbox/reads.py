@@ -16,7 +16,7 @@ from wandb_mirror.sandbox.artifact_reads import (
 from wandb_mirror.sandbox.connections import Connection, make_cursor
 from wandb_mirror.sandbox.context import COUNTING, Context, page_of
 from wandb_mirror.sandbox.filters import match_fields
-from wandb_mirror.sandbox.objects import Entity, Project, Run, User
+from wandb_mirror.sandbox.objects import Entity, Organization, Project, Run, User
 from wandb_mirror.sandbox.projection import Ask, Resolve, constant, plain
 from wandb_mirror.sandbox.stored_files import FILE_READS
 from wandb_mirror.sandbox.sweep_reads import PROJECT_SWEEPS, SWEEP_READS
@@ -70,6 +70,14 @@ def _teams(user: User, ask: Ask) -> Connection:
     return page_of(ask, [each for each in entities if each.is_team and user in each.members])
 
 
+def _organizations(user: User, ask: Ask) -> list[Organization]:
+    return [
+        each
+        for each in ask.context.world.shelf.organizations.values()
+        if any(user in team.members for team in each.teams)
+    ]
+
+
 def _runs(project: Project, ask: Ask) -> Connection:
     context: Context = ask.context
     return page_of(ask, context.selections.load(ask, project, ask.get("order") or ""))
@@ -84,8 +92,8 @@ def _run(project: Project, ask: Ask) -> Run | None:
     return None if run is None or run.deleted_at is not None else run
 
 
-def _server_features(_root: Any, _ask: Ask) -> list[tuple[str, bool]]:
-    return []
+def _server_features(_root: Any, ask: Ask) -> list[tuple[str, bool]]:
+    return [(name, True) for name in sorted(ask.context.behaviour.features)]
 
 
 READS: dict[str, dict[str, Resolve]] = {
@@ -157,6 +165,7 @@ READS: dict[str, dict[str, Resolve]] = {
         "defaultEntity": lambda user, ask: ask.context.world.entities.get(user.entity),
         "apiKeys": constant(Connection((), 0, 0, has_next=False, end_cursor=None)),
         "teams": _teams,
+        "organizations": _organizations,
     },
     "Project": {
         "id": plain("storage_id"),

@@ -139,7 +139,7 @@ def add_registry(world: World, team: str) -> None:
         description="Models that are served.",
         access="PRIVATE",
     )
-    for project in list(world.projects):
+    for project in [each for each in world.projects if each is not registry]:
         for collection in list(project.collections.values()):
             if collection.type == "model" and collection.live:
                 name = f"{project.name}-{collection.name}"
