@@ -13,6 +13,7 @@ from datetime import datetime
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.mirror.evidence import Evidence
 from wandb_mirror.store.digest import digest_light
 from wandb_mirror.store.store import Store
 from wandb_mirror.warehouse.warehouse import Warehouse
@@ -29,6 +30,8 @@ class MirrorKeeper:
     """Called after each save: the moment to publish, to look at the disk."""
     takes_all_for_changed: bool = False
     """A full refresh: what is kept is read again whatever the listing says."""
+    evidence: Evidence | None = None
+    """Who is shown each row before it is saved."""
     rows_changed: int = 0
     problems: int = 0
     _set_aside: set[tuple[str, str]] = field(default_factory=set)
@@ -51,6 +54,8 @@ class MirrorKeeper:
 
     def save(self, kind: Kind, rows: Sequence[Row], *, is_whole: bool) -> int:
         """Keep rows in one transaction; return how many differed."""
+        if self.evidence is not None:
+            self.evidence.watch(kind, rows)
         saved = self.store.save_rows(kind, rows, now=self.now(), is_whole=is_whole)
         self.rows_changed += saved.changed
         self.between_saves()

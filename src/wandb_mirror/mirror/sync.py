@@ -10,7 +10,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -19,12 +19,14 @@ from wandb_mirror.history.columns import StepsPage, no_steps
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.mirror.changes import Changes
+from wandb_mirror.mirror.evidence import Evidence
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.listings import Listings, Place, is_taken_together
 from wandb_mirror.mirror.paths import Target
 from wandb_mirror.mirror.report import ProjectReport, SyncReport
 from wandb_mirror.progress import Progress
-from wandb_mirror.pull.plan import judge_history, plan_deep_slice
+from wandb_mirror.pull.plan import judge_history
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.steps import Reading, walk_steps
 from wandb_mirror.pull.walk import walk_listing
@@ -50,21 +52,26 @@ class Sync:
     stop: threading.Event
     now: Callable[[], datetime]
     is_full_refresh: bool = False
+    since: datetime | None = None
+    """Read no more of runs than what was created or changed since then, by upstream's times."""
     report: SyncReport = field(default_factory=SyncReport)
     _keeper: MirrorKeeper = field(init=False)
     _reach: Reach = field(init=False)
+    _changes: Changes = field(init=False)
     _pulled: set[str] = field(default_factory=set)
     """Projects taken already: two targets may name the same."""
     _published_at: float = field(default_factory=monotonic)
 
     def __post_init__(self) -> None:
         """Put the keeper and the reach together."""
+        evidence = Evidence(self.store)
         self._keeper = MirrorKeeper(
             self.store,
             self.warehouse,
             self.now,
             self._between_saves,
             takes_all_for_changed=self.is_full_refresh,
+            evidence=evidence,
         )
         self._reach = Reach(
             self.upstream,
@@ -73,6 +80,16 @@ class Sync:
             self.progress,
             self.settings.upstream.workers,
             {"artifacts.skip_types": self.settings.artifacts.skip_types},
+        )
+        self._changes = Changes(
+            self.store,
+            self._reach,
+            evidence,
+            self.settings,
+            self.now,
+            self._server_now,
+            self.is_full_refresh,
+            self.since,
         )
 
     def run(self, targets: Sequence[Target]) -> SyncReport:
@@ -200,7 +217,7 @@ class Sync:
         for kind in self.kinds:
             try:
                 if kind.scope == "project" and not is_taken_together(kind):
-                    self._pull_listing(kind, scope, row, found)
+                    self._changes.pull(kind, scope, row, found)
                 elif kind.shape == "steps":
                     self._pull_steps(kind, scope, found)
             except NotOffered:
@@ -212,32 +229,19 @@ class Sync:
                 self._keeper.put_back(kind, scope, [""])
         return scope, found
 
-    def _pull_listing(self, kind: Kind, scope: ScopeOf, row: Row, found: ProjectReport) -> None:
-        expected = row.get(kind.counted_by) if kind.counted_by else None
-        due = self._plan_deep(kind, scope)
-        walked = walk_listing(kind, scope, self._reach, expected=expected, also_whole=due)
-        found.seen[kind.plural] = walked.seen
-        found.changed[kind.plural] = walked.changed
-        found.missing[kind.plural] = walked.missing
-        if walked.incomplete:
-            found.notes.append(f"{kind.plural}: deletions were not looked for: {walked.incomplete}")
+    def _server_now(self) -> datetime:
+        """Return the time by the server's clock; by ours where it never said."""
+        return self.upstream.client.server_time() or self.now()
 
-    def _plan_deep(self, kind: Kind, scope: ScopeOf) -> list[str]:
-        """Return the objects whose heavy fields are to be read though nothing seems to change."""
-        if not kind.has_heavy_fields:
-            return []
-        name = f"deep_read {kind.plural} {scope.project_id}"
-        last = self.store.load_fact(name)
-        now = self.now()
-        count = plan_deep_slice(
-            live=self.store.count_live(kind, scope),
-            seconds_since=(now - datetime.fromisoformat(last)).total_seconds() if last else None,
-            every_seconds=self.settings.sync.deep_every_hours * 3600,
-            batch=kind.detail_size,
-        )
-        if count or last is None:
-            self.store.save_fact(name, now.isoformat())
-        return self.store.load_oldest_checked(kind, scope, count) if count else []
+    def _may_lag(self, parent: Kind, row: Row) -> bool:
+        """Tell whether upstream may not yet show all that a run logged, though it has ended.
+
+        Its views lag by minutes; until then the run's history counts as live, and it is read once
+        more when it has settled.
+        """
+        heard_at = row[parent.heard_by] if parent.heard_by else None
+        overlap = timedelta(minutes=self.settings.sync.overlap_minutes)
+        return heard_at is not None and self._server_now() - heard_at < overlap
 
     def _pull_steps(self, kind: Kind, scope: ScopeOf, found: ProjectReport) -> None:
         readings = list(self._plan_readings(kind, scope))
@@ -250,7 +254,9 @@ class Sync:
         parent = next(each for each in KINDS if each.holds == kind.scope)
         counter, (state, live_states) = kind.counted_by, kind.live_while or ("", frozenset())
         where = {name: getattr(scope, name) for name in parent.scope_columns}
-        for rows in self.store.load_rows(parent, where=where):
+        named = [*parent.key, counter, state, "deleted_at", *_times_of(parent)]
+        columns = [name for name in named if name]
+        for rows in self.store.load_rows(parent, where=where, columns=columns):
             live = [row for row in rows if row["deleted_at"] is None]
             own_keys = [row[parent.own_key] for row in live]
             cursors = self.warehouse.load_cursors(scope.project_id or "", own_keys)
@@ -258,7 +264,9 @@ class Sync:
             for row in live:
                 own_key = row[parent.own_key]
                 count = row[counter] if counter else None
-                has_ended = row[state] not in live_states
+                if self.since is not None and not _is_newer(parent, row, self.since):
+                    continue
+                has_ended = row[state] not in live_states and not self._may_lag(parent, row)
                 cursor = None if self.is_full_refresh else cursors.get(own_key)
                 start = judge_history(cursor, line_count=count, has_ended=has_ended)
                 if start is None:
@@ -269,6 +277,16 @@ class Sync:
                     yield Reading(own_key, start, has_ended, count)
             if empty:
                 self._keeper.save_steps(kind, scope, empty)
+
+
+def _times_of(kind: Kind) -> list[str]:
+    """Return the columns that say when an object was made, changed and heard of."""
+    return [name for name in (kind.seek, kind.stamped_by, kind.heard_by) if name is not None]
+
+
+def _is_newer(kind: Kind, row: Row, since: datetime) -> bool:
+    """Tell whether an object was made, changed or heard of since a time."""
+    return any(row[name] is not None and row[name] >= since for name in _times_of(kind))
 
 
 def _nothing_logged(scope: ScopeOf, own_key: str, *, has_ended: bool) -> StepsPage:

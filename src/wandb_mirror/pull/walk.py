@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from wandb_mirror.errors import NotOffered, Skip, UpstreamBroken
-from wandb_mirror.kinds.pages import RowPage, ScopeOf
+from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.listing import Listing
 from wandb_mirror.pull.pool import Pool
@@ -27,6 +29,8 @@ class Walked:
     changed: int = 0
     missing: int = 0
     set_aside: int = 0
+    latest: datetime | None = None
+    """The latest change seen, as upstream dates it."""
     incomplete: str = ""
     """Why nothing can be said about what was not seen; empty where the listing was complete."""
 
@@ -52,7 +56,7 @@ def walk_listing(
             walked = _walk_in_one(kind, scope, reach, listing, task)
         else:
             try:
-                walked = _walk_in_two(kind, scope, reach, listing, set(also_whole), task)
+                walked = read_changed(kind, scope, reach, listing, set(also_whole), task)
             except NotOffered:
                 if not kind.detail_path and reach.upstream.can_filter(kind):
                     raise
@@ -62,7 +66,12 @@ def walk_listing(
         reach.progress.end(task)
     for own_key, problem in listing.bad:
         reach.keeper.set_aside(kind, scope, own_key, problem)
-    walked = replace(walked, seen=len(listing.seen), set_aside=walked.set_aside + len(listing.bad))
+    walked = replace(
+        walked,
+        seen=len(listing.seen),
+        set_aside=walked.set_aside + len(listing.bad),
+        latest=listing.latest,
+    )
     if not listing.is_complete(expected):
         return replace(walked, incomplete=_say_incomplete(listing, expected))
     walked = replace(walked, seen=walked.seen - listing.left_out)
@@ -99,8 +108,15 @@ def _walk_whole(kind: Kind, scope: ScopeOf, reach: Reach, listing: Listing, task
     return Walked(changed=changed)
 
 
-def _walk_in_two(
-    kind: Kind, scope: ScopeOf, reach: Reach, listing: Listing, also_whole: set[str], task: str
+class Pages(Protocol):
+    """Light rows, page by page."""
+
+    def pages(self, reach: Reach) -> Iterator[list[Row]]:
+        """Yield the rows not yet seen."""
+
+
+def read_changed(
+    kind: Kind, scope: ScopeOf, reach: Reach, listing: Pages, also_whole: Collection[str], task: str
 ) -> Walked:
     """Compare the light rows, read those that differ whole, and save them as they arrive."""
     details = _Details(kind, scope, reach)
