@@ -150,3 +150,26 @@ def test_a_run_that_ended_minutes_ago_is_read_once_more_when_it_has_settled(tmp_
         settled.sync([TEAM])
         assert rows(mirror, status) == [("complete", 5)]
         assert settled.sync([TEAM]).published is None
+
+
+@pytest.mark.parametrize("has_ended", [False, True], ids=["running", "ended"])
+@pytest.mark.parametrize("more", [0, 5], ids=["as much", "more"])
+def test_a_run_that_was_rewound_and_logged_as_much_again_is_read_again(tmp_path, has_ended, more):
+    world = make_world(projects=1, runs=0)
+    run = world.create_run(world.projects[0], "again", state="running")
+    for step in range(10):
+        world.log(run, {"m": step}, step=step)
+    if has_ended:
+        world.finish(run)
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        mirror.sync([TEAM])
+        world.rewind(run, 3)
+        for step in range(4, 10 + more):
+            world.log(run, {"m": -step}, step=step)
+        if has_ended:
+            world.finish(run)
+        mirror.sync([TEAM])
+        found = rows(mirror, "SELECT step, value FROM metrics WHERE key = 'm' ORDER BY step")
+        assert found == [(step, float(step if step < 4 else -step)) for step in range(10 + more)]
+        assert mirror.sync([TEAM]).published is None

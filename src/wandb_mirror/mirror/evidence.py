@@ -8,16 +8,13 @@ standing outweighs any number that moved it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from wandb_mirror.kinds.pages import Row
 from wandb_mirror.kinds.spec import Kind
-from wandb_mirror.store.save import clean_row
 from wandb_mirror.store.store import Store
 
 MOVES, STILL = "moves", "stands still"
-PARTS = ("light", "heavy")
 
 
 def judge_edit(kind: Kind, old: Row, new: Row) -> dict[str, bool]:
@@ -47,14 +44,10 @@ class Evidence:
         """Tell whether edits to a part of a kind's objects were seen to move the time, each one."""
         return self._load(kind, part) == MOVES
 
-    def watch(self, kind: Kind, rows: Sequence[Row]) -> None:
-        """Compare rows with what they are about to replace."""
-        if kind.stamped_by is None or all(self._load(kind, part) == STILL for part in PARTS):
-            return
-        incoming = {tuple(row[name] for name in kind.key): row for row in map(clean_row, rows)}
-        for key, old in self.store.load_named(kind, list(incoming)).items():
-            for part, has_moved in judge_edit(kind, old, incoming[key]).items():
-                self._note(kind, part, MOVES if has_moved else STILL)
+    def watch(self, kind: Kind, old: Row, new: Row) -> None:
+        """Compare a row with the one that it is about to replace."""
+        for part, has_moved in judge_edit(kind, old, new).items():
+            self._note(kind, part, MOVES if has_moved else STILL)
 
     def _note(self, kind: Kind, part: str, finding: str) -> None:
         if self._load(kind, part) not in (finding, STILL):

@@ -10,25 +10,23 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
 from wandb_mirror.errors import DiskFull, Interrupted, NotFound, NotOffered, Refused, UpstreamBroken
-from wandb_mirror.history.columns import StepsPage, no_steps
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, ScopeOf
+from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.changes import Changes
 from wandb_mirror.mirror.evidence import Evidence
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.listings import Listings, Place, is_taken_together
 from wandb_mirror.mirror.paths import Target
+from wandb_mirror.mirror.readings import Readings
 from wandb_mirror.mirror.report import ProjectReport, SyncReport
 from wandb_mirror.progress import Progress
-from wandb_mirror.pull.plan import judge_history
 from wandb_mirror.pull.reach import Reach
-from wandb_mirror.pull.steps import Reading, walk_steps
 from wandb_mirror.pull.walk import walk_listing
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
@@ -58,6 +56,7 @@ class Sync:
     _keeper: MirrorKeeper = field(init=False)
     _reach: Reach = field(init=False)
     _changes: Changes = field(init=False)
+    _readings: Readings = field(init=False)
     _pulled: set[str] = field(default_factory=set)
     """Projects taken already: two targets may name the same."""
     _published_at: float = field(default_factory=monotonic)
@@ -87,6 +86,16 @@ class Sync:
             evidence,
             self.settings,
             self.now,
+            self._server_now,
+            self.is_full_refresh,
+            self.since,
+        )
+        self._readings = Readings(
+            self.store,
+            self.warehouse,
+            self._reach,
+            self._keeper,
+            self.settings,
             self._server_now,
             self.is_full_refresh,
             self.since,
@@ -219,7 +228,7 @@ class Sync:
                 if kind.scope == "project" and not is_taken_together(kind):
                     self._changes.pull(kind, scope, row, found)
                 elif kind.shape == "steps":
-                    self._pull_steps(kind, scope, found)
+                    self._readings.pull(kind, scope, found)
             except NotOffered:
                 found.not_offered.append(kind.plural)
             except (UpstreamBroken, NotFound, Refused) as error:
@@ -232,65 +241,3 @@ class Sync:
     def _server_now(self) -> datetime:
         """Return the time by the server's clock; by ours where it never said."""
         return self.upstream.client.server_time() or self.now()
-
-    def _may_lag(self, parent: Kind, row: Row) -> bool:
-        """Tell whether upstream may not yet show all that a run logged, though it has ended.
-
-        Its views lag by minutes; until then the run's history counts as live, and it is read once
-        more when it has settled.
-        """
-        heard_at = row[parent.heard_by] if parent.heard_by else None
-        overlap = timedelta(minutes=self.settings.sync.overlap_minutes)
-        return heard_at is not None and self._server_now() - heard_at < overlap
-
-    def _pull_steps(self, kind: Kind, scope: ScopeOf, found: ProjectReport) -> None:
-        readings = list(self._plan_readings(kind, scope))
-        walked = walk_steps(kind, scope, readings, self._reach, len(readings))
-        found.seen[kind.plural] = walked.seen
-        found.changed[kind.plural] = walked.changed
-
-    def _plan_readings(self, kind: Kind, scope: ScopeOf) -> Iterator[Reading]:
-        """Yield the runs of a project whose history is to be read, and from where."""
-        parent = next(each for each in KINDS if each.holds == kind.scope)
-        counter, (state, live_states) = kind.counted_by, kind.live_while or ("", frozenset())
-        where = {name: getattr(scope, name) for name in parent.scope_columns}
-        named = [*parent.key, counter, state, "deleted_at", *_times_of(parent)]
-        columns = [name for name in named if name]
-        for rows in self.store.load_rows(parent, where=where, columns=columns):
-            live = [row for row in rows if row["deleted_at"] is None]
-            own_keys = [row[parent.own_key] for row in live]
-            cursors = self.warehouse.load_cursors(scope.project_id or "", own_keys)
-            empty: list[StepsPage] = []
-            for row in live:
-                own_key = row[parent.own_key]
-                count = row[counter] if counter else None
-                if self.since is not None and not _is_newer(parent, row, self.since):
-                    continue
-                has_ended = row[state] not in live_states and not self._may_lag(parent, row)
-                cursor = None if self.is_full_refresh else cursors.get(own_key)
-                start = judge_history(cursor, line_count=count, has_ended=has_ended)
-                if start is None:
-                    continue
-                if count == 0:
-                    empty.append(_nothing_logged(scope, own_key, has_ended=has_ended))
-                else:
-                    yield Reading(own_key, start, has_ended, count)
-            if empty:
-                self._keeper.save_steps(kind, scope, empty)
-
-
-def _times_of(kind: Kind) -> list[str]:
-    """Return the columns that say when an object was made, changed and heard of."""
-    return [name for name in (kind.seek, kind.stamped_by, kind.heard_by) if name is not None]
-
-
-def _is_newer(kind: Kind, row: Row, since: datetime) -> bool:
-    """Tell whether an object was made, changed or heard of since a time."""
-    return any(row[name] is not None and row[name] >= since for name in _times_of(kind))
-
-
-def _nothing_logged(scope: ScopeOf, own_key: str, *, has_ended: bool) -> StepsPage:
-    """Return the page of a run that logged nothing: no request is needed to know that."""
-    status: HistoryStatus = "complete" if has_ended else "live"
-    cursor = HistoryCursor(0, 0, status, has_ended)
-    return StepsPage(scope.project_id or "", own_key, 0, None, no_steps(), cursor)
