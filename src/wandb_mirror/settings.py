@@ -46,11 +46,15 @@ class SyncSettings(_Section, frozen=True):
     """What is mirrored, and how often what."""
 
     projects: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    run_filter: str = ""
+    redact: tuple[str, ...] = ()
     history: bool = True
     deep_every_hours: Often = 24.0
     overlap_minutes: NotNegativeNumber = 15.0
     publish_every_minutes: Often = 10.0
     least_free_disk_mb: NotNegative = 200
+    metrics_file: str = ""
 
 
 class RunsSettings(_Section, frozen=True):

@@ -64,6 +64,7 @@ RUN = Kind(
             Type.JSON_TEXT,
             about="Its config as upstream holds it.",
             is_heavy=True,
+            is_private=True,
         ),
         Field("summary", "summaryMetrics", Type.JSON_TEXT, about="Its summary.", is_heavy=True),
         Field(

@@ -71,6 +71,8 @@ class Field:
     """One sentence for the schema page and the published column's comment."""
     is_heavy: bool = False
     """Too big for the listing that looks for changes: asked for only where something changed."""
+    is_private: bool = False
+    """Users' own values, some of which they may want redacted."""
     fallback: str | None = None
     """Where a server that lacks ``source`` has the same."""
     is_lower: bool = False

@@ -9,9 +9,10 @@ anything is gone or came otherwise, and then everything is listed again. It is a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from wandb_mirror.errors import NotFound, NotOffered
 from wandb_mirror.kinds import KINDS
@@ -39,6 +40,7 @@ class Changes:
     now: Callable[[], datetime]
     server_now: Callable[[], datetime]
     is_full_refresh: bool = False
+    run_filter: Mapping[str, Any] | None = None
     since: datetime | None = None
     """Read no more than what was created or changed since then."""
 
@@ -60,15 +62,27 @@ class Changes:
     def _pull_all(self, kind: Kind, scope: ScopeOf, row: Row) -> Walked:
         expected = row.get(kind.counted_by) if kind.counted_by else None
         due = self._plan_deep(kind, scope)
-        walked = walk_listing(kind, scope, self.reach, expected=expected, also_whole=due)
+        walked = walk_listing(
+            kind, scope, self.reach, expected=expected, also_whole=due, only=self._only(kind)
+        )
+        if self._only(kind) is not None:
+            return walked
         if not walked.incomplete and kind.stamped_by is not None:
             self.store.save_fact(_listed(kind, scope), self.now().isoformat())
         return walked
 
+    def _only(self, kind: Kind) -> Mapping[str, Any] | None:
+        return self.run_filter if kind.holds == "run" else None
+
     def _pull_narrow(self, kind: Kind, scope: ScopeOf) -> Walked | None:
         """Read what changed since the time asked for; None where the server cannot be asked so."""
         column = kind.stamped_by if self._has_stamps(kind) else kind.heard_by
-        if self.since is None or column is None or not self.reach.upstream.can_seek(kind):
+        if (
+            self.since is None
+            or column is None
+            or self._only(kind)
+            or not self.reach.upstream.can_seek(kind)
+        ):
             return None
         return walk_changes(kind, scope, self.reach, column=column, since=self.since)
 
@@ -100,7 +114,7 @@ class Changes:
 
     def _find_floor(self, kind: Kind, scope: ScopeOf) -> datetime | None:
         """Return the time from which changes are asked for, None where all must be listed."""
-        if self.is_full_refresh or not self._has_stamps(kind):
+        if self.is_full_refresh or not self._has_stamps(kind) or self._only(kind) is not None:
             return None
         if not self.reach.upstream.can_seek(kind) or not self.evidence.believes(kind, "light"):
             return None

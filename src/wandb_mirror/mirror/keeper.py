@@ -14,6 +14,7 @@ from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.evidence import Evidence
+from wandb_mirror.mirror.selection import Redaction
 from wandb_mirror.store.digest import digest_light
 from wandb_mirror.store.save import clean_row
 from wandb_mirror.store.store import Store
@@ -37,6 +38,7 @@ class MirrorKeeper:
     """Of runs that are being read on: a step that is stored, and when it was logged."""
     rewound: set[str] = field(default_factory=set)
     """Runs of which upstream has that step otherwise."""
+    redaction: Redaction | None = None
     rows_changed: int = 0
     problems: int = 0
     _set_aside: set[tuple[str, str]] = field(default_factory=set)
@@ -59,6 +61,8 @@ class MirrorKeeper:
 
     def save(self, kind: Kind, rows: Sequence[Row], *, is_whole: bool) -> int:
         """Keep rows in one transaction; return how many differed."""
+        if self.redaction is not None:
+            rows = self.redaction.apply(kind, rows)
         self._look_at_changes(kind, rows)
         saved = self.store.save_rows(kind, rows, now=self.now(), is_whole=is_whole)
         self.rows_changed += saved.changed

@@ -14,17 +14,29 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
-from wandb_mirror.errors import DiskFull, Interrupted, NotFound, NotOffered, Refused, UpstreamBroken
+from wandb_mirror.errors import (
+    BudgetSpent,
+    DiskFull,
+    Interrupted,
+    NotFound,
+    NotOffered,
+    Refused,
+    UpstreamBroken,
+)
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.changes import Changes
 from wandb_mirror.mirror.evidence import Evidence
+from wandb_mirror.mirror.facts import STANDING
+from wandb_mirror.mirror.health import write_metrics
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.listings import Listings, Place, is_taken_together
 from wandb_mirror.mirror.paths import Target
 from wandb_mirror.mirror.readings import Readings
 from wandb_mirror.mirror.report import ProjectReport, SyncReport
+from wandb_mirror.mirror.selection import is_glob, is_wanted, read_run_filter, settle_redaction
+from wandb_mirror.mirror.standing import Standing
 from wandb_mirror.progress import Progress
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.walk import walk_listing
@@ -55,6 +67,7 @@ class Sync:
     report: SyncReport = field(default_factory=SyncReport)
     _keeper: MirrorKeeper = field(init=False)
     _reach: Reach = field(init=False)
+    _standing: Standing = field(init=False)
     _changes: Changes = field(init=False)
     _readings: Readings = field(init=False)
     _pulled: set[str] = field(default_factory=set)
@@ -63,6 +76,7 @@ class Sync:
 
     def __post_init__(self) -> None:
         """Put the keeper and the reach together."""
+        self._standing = Standing(self.progress)
         evidence = Evidence(self.store)
         self._keeper = MirrorKeeper(
             self.store,
@@ -71,12 +85,13 @@ class Sync:
             self._between_saves,
             takes_all_for_changed=self.is_full_refresh,
             evidence=evidence,
+            redaction=settle_redaction(self.store, self.settings.sync.redact, self.now()),
         )
         self._reach = Reach(
             self.upstream,
             self._keeper,
             self.stop,
-            self.progress,
+            self._standing,
             self.settings.upstream.workers,
             {"artifacts.skip_types": self.settings.artifacts.skip_types},
         )
@@ -88,6 +103,7 @@ class Sync:
             self.now,
             self._server_now,
             self.is_full_refresh,
+            read_run_filter(self.settings.sync.run_filter),
             self.since,
         )
         self._readings = Readings(
@@ -114,14 +130,18 @@ class Sync:
             for target in targets:
                 self._pull_target(target, is_only=len(targets) == 1)
             status = "skips" if self.report.has_skips or self._keeper.problems else "done"
-        except Interrupted:
-            status = "interrupted"
+        except (Interrupted, BudgetSpent, DiskFull) as error:
+            status = "interrupted" if isinstance(error, Interrupted) else "stopped"
+            error.args = (f"{error} ({self._standing.describe()})",)
             raise
         finally:
             self.report.seconds = monotonic() - began
             self._close_books(sync_id, status)
             if status != "failed" or self.report.rows:
                 self.report.published = self._publish()
+            if path := self.settings.sync.metrics_file:
+                is_ok = status == "done"
+                write_metrics(Path(path), self.report, is_ok=is_ok, now=self.now())
         return self.report
 
     def _close_books(self, sync_id: str, status: str) -> None:
@@ -130,6 +150,8 @@ class Sync:
         report.requests, report.retries = usage.requests, usage.retries
         report.throttled, report.bytes_received = usage.throttled, usage.bytes_received
         report.rows, report.problems = self._keeper.rows_changed, self._keeper.problems
+        is_done = status in ("done", "skips")
+        self.store.save_fact(STANDING, "" if is_done else self._standing.describe())
         report.lacking = sorted(self.upstream.capabilities.missing)
         self.store.finish_sync(
             sync_id,
@@ -182,7 +204,7 @@ class Sync:
         for kind in self.kinds:
             if kind.holds != "project":
                 continue
-            if target.project is not None:
+            if target.project is not None and not is_glob(target.project):
                 scope = ScopeOf(entity=target.entity, project=target.project)
                 row = self.upstream.fetch_node(kind, scope)
                 if row is None:
@@ -204,7 +226,10 @@ class Sync:
                 "or name one project as ENTITY/PROJECT"
             )
         for rows in self.store.load_rows(kind, where={"entity": target.entity}):
-            yield from (row for row in rows if row["inaccessible_since"] is None)
+            for row in rows:
+                excluded = self.settings.sync.exclude
+                if row["inaccessible_since"] is None and is_wanted(row, target.project, excluded):
+                    yield row
 
     def _note_absent(self, target: Target, error: NotFound) -> None:
         """Keep what is there of a project that upstream no longer shows, and say so."""

@@ -7,11 +7,11 @@ walk that is cut off leaves those objects as they were, and the next one finds t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from wandb_mirror.errors import NotOffered, Skip, UpstreamBroken
 from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf
@@ -43,12 +43,14 @@ def walk_listing(
     expected: int | None,
     also_whole: Collection[str] = (),
     head: RowPage | None = None,
+    only: Mapping[str, Any] | None = None,
 ) -> Walked:
     """Bring what is kept of ``scope`` in step with upstream; ``also_whole`` is read in any case.
 
-    ``head`` is the first page, where it was fetched already.
+    ``head`` is the first page, where it was fetched already. ``only`` is upstream's filter for what
+    is read at all: then nothing can be said about what was not seen.
     """
-    listing = Listing(kind, scope, head=head)
+    listing = Listing(kind, scope, head=head, only=only)
     task = f"{scope} {kind.plural}"
     reach.progress.begin(task, expected)
     try:
@@ -60,7 +62,7 @@ def walk_listing(
             except NotOffered:
                 if not kind.detail_path and reach.upstream.can_filter(kind):
                     raise
-                listing = Listing(kind, scope, is_whole=True)
+                listing = Listing(kind, scope, is_whole=True, only=only)
                 walked = _walk_whole(kind, scope, reach, listing, task)
     finally:
         reach.progress.end(task)
@@ -72,6 +74,8 @@ def walk_listing(
         set_aside=walked.set_aside + len(listing.bad),
         latest=listing.latest,
     )
+    if only is not None:
+        return walked
     if not listing.is_complete(expected):
         return replace(walked, incomplete=_say_incomplete(listing, expected))
     walked = replace(walked, seen=walked.seen - listing.left_out)
