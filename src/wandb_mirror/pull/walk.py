@@ -175,6 +175,7 @@ class _Details:
     set_aside: int = 0
     _waiting: list[str] = field(default_factory=list)
     _again: list[Sequence[str]] = field(default_factory=list)
+    _asked_again: set[str] = field(default_factory=set)
 
     def want(self, pool: Pool[_Fetched], own_keys: Sequence[str]) -> None:
         """Ask for objects, a page at a time."""
@@ -207,6 +208,7 @@ class _Details:
         for each in fetched:
             if each.page is not None:
                 self._save(each.page)
+                self._ask_again(each.own_keys, each.page)
                 self.reach.progress.advance(task, len(each.own_keys))
             elif len(each.own_keys) > 1:
                 middle = len(each.own_keys) // 2
@@ -221,6 +223,14 @@ class _Details:
         keeper.put_back(self.kind, self.scope, [row[self.kind.own_key] for row in page.rows])
         for own_key, problem in page.bad:
             self._put_aside(own_key, problem)
+
+    def _ask_again(self, own_keys: Sequence[str], page: RowPage) -> None:
+        """Ask once more for what was listed and did not come: it is gone, or was left out."""
+        came = {row[self.kind.own_key] for row in page.rows} | {own_key for own_key, _ in page.bad}
+        missing = [key for key in own_keys if key not in came and key not in self._asked_again]
+        self._asked_again.update(missing)
+        if missing:
+            self._again.append(missing)
 
     def _put_aside(self, own_key: str, problem: str) -> None:
         self.set_aside += 1
