@@ -21,6 +21,7 @@ DEFAULT_BASE_URL = "https://api.wandb.ai"
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+NotNegativeNumber = Annotated[float, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Often = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -45,10 +46,15 @@ class SyncSettings(_Section, frozen=True):
     """What is mirrored, and how often what."""
 
     projects: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    run_filter: str = ""
+    redact: tuple[str, ...] = ()
     history: bool = True
     deep_every_hours: Often = 24.0
+    overlap_minutes: NotNegativeNumber = 15.0
     publish_every_minutes: Often = 10.0
     least_free_disk_mb: NotNegative = 200
+    metrics_file: str = ""
 
 
 class RunsSettings(_Section, frozen=True):

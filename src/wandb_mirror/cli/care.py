@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 
 import click
 
@@ -86,6 +87,38 @@ def forget_command(wish: Wish, project: str, *, yes: bool) -> None:
     wish.say(f"forgot {project}")
 
 
+@click.command("redact")
+@click.option("--loosen", multiple=True, metavar="GLOB", help="Take this rule back.")
+@pass_wish
+def redact_command(wish: Wish, loosen: tuple[str, ...]) -> None:
+    """List the rules by which config values are left out, or take some back.
+
+    Rules are added by the setting sync.redact; take a rule out there too, or it comes back. What a
+    rule hid comes when the run is read again: 'wandb-mirror sync --full-refresh' does that at once.
+    """
+    for rule in wish.open_mirror().redactions(loosen):
+        click.echo(rule)
+
+
+@click.command("health")
+@click.option(
+    "--max-age",
+    type=click.FloatRange(0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long ago the last complete sync may have ended.",
+)
+@pass_wish
+def health_command(wish: Wish, max_age: float) -> int:
+    """Exit with 0 where the mirror is fresh and readable, else with 1: for containers."""
+    from wandb_mirror.mirror.health import judge_health  # noqa: PLC0415
+
+    problem = judge_health(wish.open_reader().status(), max_age, datetime.now(UTC))
+    click.echo(problem or "healthy", err=bool(problem))
+    return DIFFERENT if problem else 0
+
+
 def confirm(question: str, *, is_answered: bool) -> None:
     """Ask before something is lost; without a terminal and --yes, stop with exit code 2."""
     if is_answered:
@@ -95,4 +128,12 @@ def confirm(question: str, *, is_answered: bool) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-COMMANDS = (status_command, verify_command, doctor_command, publish_command, forget_command)
+COMMANDS = (
+    status_command,
+    verify_command,
+    doctor_command,
+    publish_command,
+    forget_command,
+    redact_command,
+    health_command,
+)

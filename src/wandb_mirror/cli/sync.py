@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -20,6 +21,24 @@ if TYPE_CHECKING:
     from wandb_mirror.mirror.report import SyncReport
 
 WITH_SKIPS = 3
+UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def read_time(
+    _context: click.Context, _option: click.Parameter, text: str | None
+) -> datetime | None:
+    """Read a time, or how long ago it was, as naive UTC."""
+    if text is None:
+        return None
+    if text[:-1].isdigit() and text[-1] in UNITS:
+        return datetime.now(UTC).replace(tzinfo=None) - timedelta(
+            **{UNITS[text[-1]]: int(text[:-1])}
+        )
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time; write 2024-06-01 or 7d") from None
+    return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
 
 
 @click.command("sync")
@@ -33,11 +52,27 @@ WITH_SKIPS = 3
 @click.option("--workers", type=click.IntRange(1, 64), help="Requests at once.  [default: 6]")
 @click.option("--max-requests", type=click.IntRange(1), help="Stop cleanly after so many requests.")
 @click.option(
+    "--since",
+    callback=read_time,
+    metavar="TIME",
+    help="Only runs made or changed since then: 2024-06-01, 2024-06-01T12:00Z, 7d, 12h.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be fetched; fetch and change nothing."
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait so long for another sync to end.  [default: not at all, exit 4]",
+)
+@click.option(
     "--watch", type=click.IntRange(1), metavar="SECONDS", help="Sync again so often, until Ctrl-C."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @pass_wish
-def sync_command(  # noqa: PLR0913
+def sync_command(  # noqa: PLR0913, PLR0917  (click hands over every flag)
     wish: Wish,
     targets: tuple[str, ...],
     only: tuple[str, ...],
@@ -45,7 +80,10 @@ def sync_command(  # noqa: PLR0913
     workers: int | None,
     max_requests: int | None,
     watch: int | None,
+    since: datetime | None,
+    wait: float,
     *,
+    dry_run: bool,
     full_refresh: bool,
     no_history: bool,
     as_json: bool,
@@ -60,18 +98,45 @@ def sync_command(  # noqa: PLR0913
     overrides = {"upstream.workers": workers, "upstream.max_requests": max_requests}
     mirror = wish.open_mirror({key: value for key, value in overrides.items() if value is not None})
 
+    kinds = _split(only), [*_split(skip), *(["history"] if no_history else [])]
+    if dry_run:
+        return foresee(mirror, targets, *kinds, as_json=as_json)
+
     def sync_once() -> int:
         report = mirror.sync(
             targets,
-            only=_split(only),
-            skip=[*_split(skip), *(["history"] if no_history else [])],
+            only=kinds[0],
+            skip=kinds[1],
             is_full_refresh=full_refresh,
+            since=since,
+            wait_seconds=wait,
         )
         print_report(wish, mirror, report, as_json=as_json)
         return WITH_SKIPS if report.has_skips else 0
 
     with stopping_gently(mirror):
         return sync_once() if watch is None else keep_syncing(sync_once, mirror.stop, watch)
+
+
+def foresee(
+    mirror: Mirror,
+    targets: Sequence[str],
+    only: Sequence[str],
+    skip: Sequence[str],
+    *,
+    as_json: bool,
+) -> int:
+    """Print what a sync would fetch, a line a project and kind."""
+    from wandb_mirror.cli.terminal import print_json  # noqa: PLC0415
+
+    with stopping_gently(mirror):
+        found = mirror.foresee(targets, only=only, skip=skip)
+    if as_json:
+        print_json([each.to_dict() for each in found])
+        return 0
+    for each in found:
+        click.echo(f"{each.project}: {each.describe()}")
+    return 0
 
 
 def keep_syncing(sync_once: Callable[[], int], stop: threading.Event, seconds: float) -> int:

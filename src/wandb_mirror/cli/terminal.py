@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wandb_mirror.mirror.verify import Verdict
 
 SECONDS_BETWEEN_LINES = 5.0
+SECONDS_A_MINUTE = 60
 
 
 def make_progress(*, is_quiet: bool) -> Progress:
@@ -83,6 +84,7 @@ class LineProgress:
     def __init__(self) -> None:
         self._done: dict[str, int] = {}
         self._totals: dict[str, int | None] = {}
+        self._began: dict[str, float] = {}
         self._said_at = time.monotonic()
         self._lock = threading.Lock()
 
@@ -90,6 +92,7 @@ class LineProgress:
         """Remember a task."""
         with self._lock:
             self._done.setdefault(task, 0)
+            self._began.setdefault(task, time.monotonic())
             self._totals[task] = total
 
     def advance(self, task: str, count: int = 1) -> None:
@@ -100,12 +103,23 @@ class LineProgress:
                 return
             self._said_at = time.monotonic()
             total = self._totals.get(task)
-            of = "" if total is None else f" of {total}"
+            of = "" if total is None else f" of {total}{self._left(task, total)}"
             click.echo(f"{task}: {self._done[task]}{of}", err=True)
+
+    def _left(self, task: str, total: int) -> str:
+        """Return how long the rest will take at the pace so far."""
+        done = self._done[task]
+        if not 0 < done < total:
+            return ""
+        seconds = (time.monotonic() - self._began.get(task, 0.0)) * (total - done) / done
+        if seconds < SECONDS_A_MINUTE:
+            return f", {seconds:.0f} s left"
+        return f", about {seconds / SECONDS_A_MINUTE:.0f} min left"
 
     def end(self, task: str) -> None:
         """Forget a task."""
         with self._lock:
+            self._began.pop(task, None)
             self._done.pop(task, None)
             self._totals.pop(task, None)
 
@@ -175,6 +189,8 @@ def print_status(status: Mapping[str, Any]) -> None:
     if last is not None:
         ended = last["finished_at"] or "not finished"
         click.echo(f"last sync  {last['status']}, {ended}, {last['requests'] or 0} requests")
+    if status["stopped_at"]:
+        click.echo(f"stopped    {status['stopped_at']}; the next sync goes on from there")
     click.echo(f"complete   {status['last_complete_sync_at'] or 'never'}")
     if status["is_locked"]:
         click.echo(f"working    {status['holder']}")

@@ -26,6 +26,9 @@ RUN = Kind(
     order="+created_at",
     seek="created_at",
     counted_by="run_count",
+    stamped_by="updated_at",
+    heard_by="heartbeat_at",
+    restless=("storage_id", "state", "heartbeat_at", "compute_seconds", "history_line_count"),
     page_size=1000,
     detail_size=100,
     when_gone="deleted",
@@ -61,6 +64,7 @@ RUN = Kind(
             Type.JSON_TEXT,
             about="Its config as upstream holds it.",
             is_heavy=True,
+            is_private=True,
         ),
         Field("summary", "summaryMetrics", Type.JSON_TEXT, about="Its summary.", is_heavy=True),
         Field(

@@ -6,7 +6,7 @@ published table and its documentation. A kind holds no code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
@@ -71,6 +71,8 @@ class Field:
     """One sentence for the schema page and the published column's comment."""
     is_heavy: bool = False
     """Too big for the listing that looks for changes: asked for only where something changed."""
+    is_private: bool = False
+    """Users' own values, some of which they may want redacted."""
     fallback: str | None = None
     """Where a server that lacks ``source`` has the same."""
     is_lower: bool = False
@@ -129,6 +131,12 @@ class Kind:
     """The scope that each object of this kind is, for kinds that are looked for inside it."""
     live_while: tuple[str, frozenset[str]] | None = None
     """A column of the scope's row and the values with which the scope may still grow."""
+    stamped_by: str | None = None
+    """The column with upstream's time of the latest change, as far as the server keeps one."""
+    heard_by: str | None = None
+    """The column with the time of the object's last own sign of life."""
+    restless: tuple[str, ...] = ()
+    """Light columns that move without anybody editing the object."""
     page_size: int = 200
     """Objects asked for in one page of the listing, at first."""
     detail_size: int = 100
@@ -176,6 +184,10 @@ class Kind:
     def has_heavy_fields(self) -> bool:
         """Whether changed objects are read a second time, whole."""
         return any(field.is_heavy for field in self.fields)
+
+    def ordered_by(self, column: str) -> Kind:
+        """Return the kind as it is walked in the order of another column."""
+        return replace(self, seek=column, order=f"+{column}")
 
     def field(self, column: str) -> Field:
         """Return the field kept in ``column``; ``KeyError`` where there is none."""

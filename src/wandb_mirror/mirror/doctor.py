@@ -21,6 +21,9 @@ from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.capabilities import Capabilities
 
 MEGABYTE = 1_000_000
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "gpfs"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ def examine(mirror: Premises) -> Iterator[Finding]:
     yield _try("key and server", lambda: _login(mirror))
     yield _try("server's capabilities", lambda: _capabilities(mirror))
     yield _disk(mirror)
+    yield judge_file_system(mirror.folder.absolute(), _read_mounts())
     yield _try("lock", lambda: _lock(mirror))
     yield _try("store", lambda: _store(mirror))
     yield _try("published file", lambda: _published(mirror))
@@ -99,6 +103,33 @@ def _disk(mirror: Premises) -> Finding:
     least = mirror.settings.sync.least_free_disk_mb
     text = f"{free} MB free where {folder} lies (a sync stops below {least} MB)"
     return Finding("disk", free >= least, text)
+
+
+def judge_file_system(folder: Path, mounts: str) -> Finding:
+    """Say whether a mirror's files lie where SQLite's and DuckDB's locks hold.
+
+    ``mounts`` is the text of ``/proc/mounts``, empty where the system has none.
+    """
+    lines = [line.split() for line in mounts.splitlines()]
+    points = {parts[1].replace("\\040", " "): parts[2] for parts in lines if len(parts) > 2}  # noqa: PLR2004
+    over = [point for point in points if folder.is_relative_to(point)]
+    if not over:
+        return Finding("file system", is_well=True, text="not known on this system")
+    kind = points[max(over, key=len)]
+    if kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse."):
+        text = (
+            f"{folder} lies on a network file system ({kind}): locks and write-ahead logs are not "
+            "safe there; put the mirror on a local disk, and publish.path where others read"
+        )
+        return Finding("file system", is_well=False, text=text)
+    return Finding("file system", is_well=True, text=f"{kind}, on this machine")
+
+
+def _read_mounts() -> str:
+    try:
+        return Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _lock(mirror: Premises) -> str:

@@ -5,3 +5,4 @@ from __future__ import annotations
 BASE_URL = "base_url"
 CAPABILITIES = "capabilities"
 LEARNED_AT = "capabilities_learned_at"
+STANDING = "where the last sync stopped"

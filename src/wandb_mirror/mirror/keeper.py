@@ -7,13 +7,16 @@ published on the way.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.mirror.evidence import Evidence
+from wandb_mirror.mirror.selection import Redaction
 from wandb_mirror.store.digest import digest_light
+from wandb_mirror.store.save import clean_row
 from wandb_mirror.store.store import Store
 from wandb_mirror.warehouse.warehouse import Warehouse
 
@@ -29,6 +32,13 @@ class MirrorKeeper:
     """Called after each save: the moment to publish, to look at the disk."""
     takes_all_for_changed: bool = False
     """A full refresh: what is kept is read again whatever the listing says."""
+    evidence: Evidence | None = None
+    """Who is shown each row before it is saved."""
+    marks: dict[str, tuple[int, float | None]] = field(default_factory=dict)
+    """Of runs that are being read on: a step that is stored, and when it was logged."""
+    rewound: set[str] = field(default_factory=set)
+    """Runs of which upstream has that step otherwise."""
+    redaction: Redaction | None = None
     rows_changed: int = 0
     problems: int = 0
     _set_aside: set[tuple[str, str]] = field(default_factory=set)
@@ -51,10 +61,30 @@ class MirrorKeeper:
 
     def save(self, kind: Kind, rows: Sequence[Row], *, is_whole: bool) -> int:
         """Keep rows in one transaction; return how many differed."""
+        if self.redaction is not None:
+            rows = self.redaction.apply(kind, rows)
+        self._look_at_changes(kind, rows)
         saved = self.store.save_rows(kind, rows, now=self.now(), is_whole=is_whole)
         self.rows_changed += saved.changed
         self.between_saves()
         return saved.changed
+
+    def _look_at_changes(self, kind: Kind, rows: Sequence[Row]) -> None:
+        """Compare rows with those that they replace: for what edits show, for signs of life.
+
+        The history of an object that gave one is doubted before the row is saved: a crash in
+        between leaves the doubt, or the difference, to the next sync.
+        """
+        if kind.stamped_by is None or self.evidence is None:
+            return
+        incoming = {tuple(row[name] for name in kind.key): row for row in map(clean_row, rows)}
+        heard: dict[str, list[str]] = {}
+        for key, old in self.store.load_named(kind, list(incoming)).items():
+            self.evidence.watch(kind, old, incoming[key])
+            if kind.heard_by and old[kind.heard_by] != incoming[key][kind.heard_by]:
+                heard.setdefault(key[0], []).append(key[-1])
+        for project_id, run_ids in heard.items():
+            self.warehouse.doubt(project_id, run_ids)
 
     def mark_missing(self, kind: Kind, scope: ScopeOf, seen: Collection[str]) -> int:
         """Mark what is kept of a scope and was not seen in a complete listing; return how many."""
@@ -84,9 +114,31 @@ class MirrorKeeper:
 
     def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> None:
         """Keep pages of history, with each run's cursor, in one transaction."""
-        self.rows_changed += self.warehouse.save_steps(pages)
+        for page in pages:
+            mark = self.marks.pop(page.run_id, None)
+            if mark is not None and not holds_mark(page, *mark):
+                self.rewound.add(page.run_id)
+        self.rows_changed += self.warehouse.save_steps(
+            [_doubted(page) if page.run_id in self.rewound else page for page in pages]
+        )
         self.put_back(kind, scope, [page.run_id for page in pages if page.max_step is None])
         self.between_saves()
+
+
+def holds_mark(page: StepsPage, step: int, timestamp: float | None) -> bool:
+    """Tell whether a page that begins at a step has it, logged at that time."""
+    steps = page.content.steps
+    if len(steps) == 0 or steps[0].as_py() != step:
+        return False
+    found: float | None = page.content.timestamps[0].as_py()
+    return found == timestamp
+
+
+def _doubted(page: StepsPage) -> StepsPage:
+    """Return a page of a run that was rewound: it is to be read from the start."""
+    if page.min_step == 0:
+        return page
+    return replace(page, cursor=replace(page.cursor, next_step=0, status="partial"))
 
 
 def error_key(scope: ScopeOf, own_key: str) -> str:

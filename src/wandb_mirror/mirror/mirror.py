@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from wandb_mirror.errors import BadSettings
 from wandb_mirror.kinds import KINDS
@@ -24,6 +24,7 @@ from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.mirror.paths import parse_project
 from wandb_mirror.mirror.reader import Reader
 from wandb_mirror.mirror.report import SyncReport
+from wandb_mirror.mirror.selection import loosen_redaction
 from wandb_mirror.mirror.sync import Sync
 from wandb_mirror.mirror.targets import choose_targets, find_projects
 from wandb_mirror.progress import Progress, Silence
@@ -37,7 +38,9 @@ from wandb_mirror.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from wandb_mirror.mirror.doctor import Finding
+    from wandb_mirror.mirror.dry_run import Foreseen
     from wandb_mirror.mirror.verify import Verdict
+    from wandb_mirror.pull.reach import Keeper
 
 WAREHOUSE_NAME = "warehouse.duckdb"
 LOCK_PATIENCE_SECONDS = 600.0
@@ -103,13 +106,16 @@ class Mirror(Reader):
         only: Collection[str] = (),
         skip: Collection[str] = (),
         is_full_refresh: bool = False,
+        since: datetime | None = None,
+        wait_seconds: float = 0.0,
     ) -> SyncReport:
         """Pull what changed upstream and publish it.
 
         ``targets`` are ``ENTITY`` or ``ENTITY/PROJECT``; without any, those of the settings, else
-        those that the mirror already has, else the environment's. Raises ``BadSettings`` where
-        there are none, ``Locked``, ``NoCredentials``, ``Unauthorized``, ``WrongServer``,
-        ``NotFound`` and what ``Sync.run`` raises.
+        those that the mirror already has, else the environment's. ``since`` (naive UTC) narrows it
+        to runs made or changed since then. Another sync is waited for ``wait_seconds``. Raises
+        ``BadSettings`` where nothing is named, ``Locked``, ``NoCredentials``, ``Unauthorized``,
+        ``WrongServer``, ``NotFound`` and what ``Sync.run`` raises.
         """
         if not self.settings.sync.history:
             skip = {*skip, *(kind.plural for kind in KINDS if kind.shape == "steps")}
@@ -117,7 +123,10 @@ class Mirror(Reader):
         with closing(self.connect()) as connection:
             is_new = not (self.store_path).exists()
             viewers = connection.log_in(kinds) if is_new else None
-            with self.work("sync", connection.base_url) as (store, warehouse):
+            with self.work("sync", connection.base_url, wait_seconds=wait_seconds) as (
+                store,
+                warehouse,
+            ):
                 connection.recall(store, self.now())
                 viewers = viewers if viewers is not None else connection.log_in(kinds)
                 wanted = choose_targets(targets, self.settings, store, self.environ)
@@ -134,11 +143,37 @@ class Mirror(Reader):
                     self.stop,
                     self.now,
                     is_full_refresh=is_full_refresh,
+                    since=since,
                 )
                 try:
                     return sync.run(wanted)
                 finally:
                     connection.remember(store, self.now())
+
+    def foresee(
+        self,
+        targets: Sequence[str] = (),
+        *,
+        only: Collection[str] = (),
+        skip: Collection[str] = (),
+    ) -> list[Foreseen]:
+        """Return what a sync would fetch, with counts; nothing is written.
+
+        Raises what ``sync`` raises, but for ``Locked``.
+        """
+        from wandb_mirror.mirror.dry_run import Foresight  # noqa: PLC0415  (a sync needs none of it)
+
+        kinds = plan_kinds(only, skip)
+        with closing(self.connect()) as connection, ExitStack() as opened:
+            connection.log_in(kinds)
+            store = None
+            if self.store_path.exists():
+                store = opened.enter_context(Store.open(self.store_path))
+                check_server(store, connection.base_url, self.folder)
+            wanted = choose_targets(targets, self.settings, store, self.environ)
+            nobody = cast("Keeper", None)  # a listing that is only read has nothing to keep
+            reach = Reach(connection.upstream, nobody, self.stop, self.progress, 1)
+            return list(Foresight(store, reach, kinds, self.settings).look(wanted))
 
     def connect(self) -> Connection:
         """Return a connection to upstream; nothing is sent yet."""
@@ -210,6 +245,12 @@ class Mirror(Reader):
             named = list(projects) or None
             self.sync(named or [], is_full_refresh=bool(verifier.verdict.different))
         return verifier.verdict
+
+    def redactions(self, loosen: Sequence[str] = ()) -> list[str]:
+        """Return the rules by which config values are left out, after taking some back."""
+        self.require()
+        with hold_lock(self.folder, "redact"), Store.open(self.store_path) as store:
+            return loosen_redaction(store, loosen)
 
     def publish(self) -> Path | None:
         """Publish what the store and the warehouse hold; None where nothing has changed."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wandb_mirror.errors import NotMirrored
-from wandb_mirror.mirror.facts import BASE_URL, CAPABILITIES
+from wandb_mirror.mirror.facts import BASE_URL, CAPABILITIES, STANDING
 from wandb_mirror.mirror.lock import describe_holder, is_locked
 from wandb_mirror.query.published import Published
 from wandb_mirror.store.store import Store
@@ -30,6 +30,7 @@ def read_status(folder: Path, store_path: Path, published_path: Path) -> dict[st
                 None,
             ),
             "sync_errors": [_spell(each) for each in errors],
+            "stopped_at": store.load_fact(STANDING) or None,
             "is_locked": is_locked(folder),
         }
         if status["is_locked"]:

@@ -14,19 +14,31 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
-from wandb_mirror.errors import DiskFull, Interrupted, NotFound, NotOffered, Refused, UpstreamBroken
-from wandb_mirror.history.columns import StepsPage, no_steps
+from wandb_mirror.errors import (
+    BudgetSpent,
+    DiskFull,
+    Interrupted,
+    NotFound,
+    NotOffered,
+    Refused,
+    UpstreamBroken,
+)
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, ScopeOf
+from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.mirror.changes import Changes
+from wandb_mirror.mirror.evidence import Evidence
+from wandb_mirror.mirror.facts import STANDING
+from wandb_mirror.mirror.health import write_metrics
 from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.listings import Listings, Place, is_taken_together
 from wandb_mirror.mirror.paths import Target
+from wandb_mirror.mirror.readings import Readings
 from wandb_mirror.mirror.report import ProjectReport, SyncReport
+from wandb_mirror.mirror.selection import is_glob, is_wanted, read_run_filter, settle_redaction
+from wandb_mirror.mirror.standing import Standing
 from wandb_mirror.progress import Progress
-from wandb_mirror.pull.plan import judge_history, plan_deep_slice
 from wandb_mirror.pull.reach import Reach
-from wandb_mirror.pull.steps import Reading, walk_steps
 from wandb_mirror.pull.walk import walk_listing
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
@@ -50,29 +62,59 @@ class Sync:
     stop: threading.Event
     now: Callable[[], datetime]
     is_full_refresh: bool = False
+    since: datetime | None = None
+    """Read no more of runs than what was created or changed since then, by upstream's times."""
     report: SyncReport = field(default_factory=SyncReport)
     _keeper: MirrorKeeper = field(init=False)
     _reach: Reach = field(init=False)
+    _standing: Standing = field(init=False)
+    _changes: Changes = field(init=False)
+    _readings: Readings = field(init=False)
     _pulled: set[str] = field(default_factory=set)
     """Projects taken already: two targets may name the same."""
     _published_at: float = field(default_factory=monotonic)
 
     def __post_init__(self) -> None:
         """Put the keeper and the reach together."""
+        self._standing = Standing(self.progress)
+        evidence = Evidence(self.store)
         self._keeper = MirrorKeeper(
             self.store,
             self.warehouse,
             self.now,
             self._between_saves,
             takes_all_for_changed=self.is_full_refresh,
+            evidence=evidence,
+            redaction=settle_redaction(self.store, self.settings.sync.redact, self.now()),
         )
         self._reach = Reach(
             self.upstream,
             self._keeper,
             self.stop,
-            self.progress,
+            self._standing,
             self.settings.upstream.workers,
             {"artifacts.skip_types": self.settings.artifacts.skip_types},
+        )
+        self._changes = Changes(
+            self.store,
+            self._reach,
+            evidence,
+            self.settings,
+            self.now,
+            self._server_now,
+            self.is_full_refresh,
+            read_run_filter(self.settings.sync.run_filter),
+            self.since,
+        )
+        self._readings = Readings(
+            self.store,
+            self.warehouse,
+            self._reach,
+            self._keeper,
+            self.settings,
+            self._server_now,
+            self.is_full_refresh,
+            self.since,
         )
 
     def run(self, targets: Sequence[Target]) -> SyncReport:
@@ -88,14 +130,18 @@ class Sync:
             for target in targets:
                 self._pull_target(target, is_only=len(targets) == 1)
             status = "skips" if self.report.has_skips or self._keeper.problems else "done"
-        except Interrupted:
-            status = "interrupted"
+        except (Interrupted, BudgetSpent, DiskFull) as error:
+            status = "interrupted" if isinstance(error, Interrupted) else "stopped"
+            error.args = (f"{error} ({self._standing.describe()})",)
             raise
         finally:
             self.report.seconds = monotonic() - began
             self._close_books(sync_id, status)
             if status != "failed" or self.report.rows:
                 self.report.published = self._publish()
+            if path := self.settings.sync.metrics_file:
+                is_ok = status == "done"
+                write_metrics(Path(path), self.report, is_ok=is_ok, now=self.now())
         return self.report
 
     def _close_books(self, sync_id: str, status: str) -> None:
@@ -104,6 +150,8 @@ class Sync:
         report.requests, report.retries = usage.requests, usage.retries
         report.throttled, report.bytes_received = usage.throttled, usage.bytes_received
         report.rows, report.problems = self._keeper.rows_changed, self._keeper.problems
+        is_done = status in ("done", "skips")
+        self.store.save_fact(STANDING, "" if is_done else self._standing.describe())
         report.lacking = sorted(self.upstream.capabilities.missing)
         self.store.finish_sync(
             sync_id,
@@ -156,7 +204,7 @@ class Sync:
         for kind in self.kinds:
             if kind.holds != "project":
                 continue
-            if target.project is not None:
+            if target.project is not None and not is_glob(target.project):
                 scope = ScopeOf(entity=target.entity, project=target.project)
                 row = self.upstream.fetch_node(kind, scope)
                 if row is None:
@@ -178,7 +226,10 @@ class Sync:
                 "or name one project as ENTITY/PROJECT"
             )
         for rows in self.store.load_rows(kind, where={"entity": target.entity}):
-            yield from (row for row in rows if row["inaccessible_since"] is None)
+            for row in rows:
+                excluded = self.settings.sync.exclude
+                if row["inaccessible_since"] is None and is_wanted(row, target.project, excluded):
+                    yield row
 
     def _note_absent(self, target: Target, error: NotFound) -> None:
         """Keep what is there of a project that upstream no longer shows, and say so."""
@@ -200,9 +251,9 @@ class Sync:
         for kind in self.kinds:
             try:
                 if kind.scope == "project" and not is_taken_together(kind):
-                    self._pull_listing(kind, scope, row, found)
+                    self._changes.pull(kind, scope, row, found)
                 elif kind.shape == "steps":
-                    self._pull_steps(kind, scope, found)
+                    self._readings.pull(kind, scope, found)
             except NotOffered:
                 found.not_offered.append(kind.plural)
             except (UpstreamBroken, NotFound, Refused) as error:
@@ -212,67 +263,6 @@ class Sync:
                 self._keeper.put_back(kind, scope, [""])
         return scope, found
 
-    def _pull_listing(self, kind: Kind, scope: ScopeOf, row: Row, found: ProjectReport) -> None:
-        expected = row.get(kind.counted_by) if kind.counted_by else None
-        due = self._plan_deep(kind, scope)
-        walked = walk_listing(kind, scope, self._reach, expected=expected, also_whole=due)
-        found.seen[kind.plural] = walked.seen
-        found.changed[kind.plural] = walked.changed
-        found.missing[kind.plural] = walked.missing
-        if walked.incomplete:
-            found.notes.append(f"{kind.plural}: deletions were not looked for: {walked.incomplete}")
-
-    def _plan_deep(self, kind: Kind, scope: ScopeOf) -> list[str]:
-        """Return the objects whose heavy fields are to be read though nothing seems to change."""
-        if not kind.has_heavy_fields:
-            return []
-        name = f"deep_read {kind.plural} {scope.project_id}"
-        last = self.store.load_fact(name)
-        now = self.now()
-        count = plan_deep_slice(
-            live=self.store.count_live(kind, scope),
-            seconds_since=(now - datetime.fromisoformat(last)).total_seconds() if last else None,
-            every_seconds=self.settings.sync.deep_every_hours * 3600,
-            batch=kind.detail_size,
-        )
-        if count or last is None:
-            self.store.save_fact(name, now.isoformat())
-        return self.store.load_oldest_checked(kind, scope, count) if count else []
-
-    def _pull_steps(self, kind: Kind, scope: ScopeOf, found: ProjectReport) -> None:
-        readings = list(self._plan_readings(kind, scope))
-        walked = walk_steps(kind, scope, readings, self._reach, len(readings))
-        found.seen[kind.plural] = walked.seen
-        found.changed[kind.plural] = walked.changed
-
-    def _plan_readings(self, kind: Kind, scope: ScopeOf) -> Iterator[Reading]:
-        """Yield the runs of a project whose history is to be read, and from where."""
-        parent = next(each for each in KINDS if each.holds == kind.scope)
-        counter, (state, live_states) = kind.counted_by, kind.live_while or ("", frozenset())
-        where = {name: getattr(scope, name) for name in parent.scope_columns}
-        for rows in self.store.load_rows(parent, where=where):
-            live = [row for row in rows if row["deleted_at"] is None]
-            own_keys = [row[parent.own_key] for row in live]
-            cursors = self.warehouse.load_cursors(scope.project_id or "", own_keys)
-            empty: list[StepsPage] = []
-            for row in live:
-                own_key = row[parent.own_key]
-                count = row[counter] if counter else None
-                has_ended = row[state] not in live_states
-                cursor = None if self.is_full_refresh else cursors.get(own_key)
-                start = judge_history(cursor, line_count=count, has_ended=has_ended)
-                if start is None:
-                    continue
-                if count == 0:
-                    empty.append(_nothing_logged(scope, own_key, has_ended=has_ended))
-                else:
-                    yield Reading(own_key, start, has_ended, count)
-            if empty:
-                self._keeper.save_steps(kind, scope, empty)
-
-
-def _nothing_logged(scope: ScopeOf, own_key: str, *, has_ended: bool) -> StepsPage:
-    """Return the page of a run that logged nothing: no request is needed to know that."""
-    status: HistoryStatus = "complete" if has_ended else "live"
-    cursor = HistoryCursor(0, 0, status, has_ended)
-    return StepsPage(scope.project_id or "", own_key, 0, None, no_steps(), cursor)
+    def _server_now(self) -> datetime:
+        """Return the time by the server's clock; by ours where it never said."""
+        return self.upstream.client.server_time() or self.now()

@@ -13,7 +13,7 @@ from wandb_mirror.store.store import Store
 
 
 def choose_targets(
-    named: Sequence[str], settings: Settings, store: Store, environ: Mapping[str, str]
+    named: Sequence[str], settings: Settings, store: Store | None, environ: Mapping[str, str]
 ) -> list[Target]:
     """Return what to sync: what is named, else the settings, else the mirror, else the environment.
 
@@ -21,7 +21,7 @@ def choose_targets(
     """
     if named or settings.sync.projects:
         return [parse_target(each) for each in named or settings.sync.projects]
-    if scopes := store.load_scopes():
+    if scopes := ([] if store is None else store.load_scopes()):
         whole = {entity for entity, project in scopes if not project}
         return [
             Target(entity, project or None)

@@ -8,7 +8,7 @@ A page may be empty and have a next one. A server may ignore ``after`` for ever.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -43,6 +43,12 @@ class Listing:
     """The first page, where it was fetched already."""
     left_out: int = 0
     """Objects that were seen and are not to be kept."""
+    only: Mapping[str, Any] | None = None
+    """Upstream's filter for what is listed at all."""
+    since: datetime | None = None
+    """Where the walk begins, as a value of the column it goes by."""
+    latest: datetime | None = None
+    """The latest change seen, as upstream dates it."""
     _in_this_pass: set[str] = field(default_factory=set)
 
     def is_complete(self, expected: int | None) -> bool:
@@ -53,8 +59,9 @@ class Listing:
     def pages(self, reach: Reach) -> Iterator[list[Row]]:
         """Yield the rows not yet seen, page by page."""
         size = self.kind.detail_size if self.is_whole else self.kind.page_size
-        place = _Place(self.kind, size, self.is_whole)
+        place = _Place(self.kind, size, self.is_whole, self.only)
         place.is_seeking = self.kind.seek is not None and reach.upstream.can_seek(self.kind)
+        place.value = self.since if place.is_seeking else None
         repeats = empties = 0
         while not self.has_ended and not self.stuck:
             if reach.stop.is_set():
@@ -62,7 +69,7 @@ class Listing:
             page = self.head or _fetch(self.kind, self.scope, reach, place)
             self.head = None
             if place.breaks_order(page.rows):
-                place = _Place(self.kind, place.first, self.is_whole)
+                place = _Place(self.kind, place.first, self.is_whole, self.only)
                 self._in_this_pass.clear()
                 continue
             before = len(self._in_this_pass)
@@ -81,6 +88,10 @@ class Listing:
         self.seen.update(fresh)
         self._in_this_pass.update(row[key] for row in page.rows)
         self.bad.extend(bad for bad in page.bad if bad not in self.bad)
+        if self.kind.stamped_by is not None:
+            stamps = [row[self.kind.stamped_by] for row in page.rows]
+            known = [each for each in (self.latest, *stamps) if each is not None]
+            self.latest = max(known, default=None)
         return list(fresh.values())
 
     def _leave_out(self, rows: list[Row], reach: Reach) -> list[Row]:
@@ -111,6 +122,7 @@ class _Place:
     kind: Kind
     first: int
     is_whole: bool
+    only: Mapping[str, Any] | None = None
     is_seeking: bool = False
     value: Any = None
     """The last value of the seek column; the next page begins with it."""
@@ -120,8 +132,9 @@ class _Place:
     def filters(self) -> dict[str, Any] | None:
         """Upstream's filter for the rest of the listing."""
         if self.value is None or self.kind.seek is None:
-            return None
-        return {self.kind.field(self.kind.seek).source: {"$gte": _spell(self.value)}}
+            return None if self.only is None else dict(self.only)
+        rest = {self.kind.field(self.kind.seek).source: {"$gte": spell_value(self.value)}}
+        return rest if self.only is None else {"$and": [dict(self.only), rest]}
 
     def breaks_order(self, rows: Any) -> bool:
         """Tell whether the server's order or filter is not what was asked for.
@@ -150,7 +163,7 @@ class _Place:
         return True
 
 
-def _spell(value: Any) -> str:
+def spell_value(value: Any) -> str:
     """Return a time as upstream's filters take it: without ``Z`` it would match nothing."""
     if not isinstance(value, datetime):
         return str(value)

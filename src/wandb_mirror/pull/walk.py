@@ -7,12 +7,14 @@ walk that is cut off leaves those objects as they were, and the next one finds t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
+from typing import Any, Protocol
 
 from wandb_mirror.errors import NotOffered, Skip, UpstreamBroken
-from wandb_mirror.kinds.pages import RowPage, ScopeOf
+from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.listing import Listing
 from wandb_mirror.pull.pool import Pool
@@ -27,6 +29,8 @@ class Walked:
     changed: int = 0
     missing: int = 0
     set_aside: int = 0
+    latest: datetime | None = None
+    """The latest change seen, as upstream dates it."""
     incomplete: str = ""
     """Why nothing can be said about what was not seen; empty where the listing was complete."""
 
@@ -39,12 +43,14 @@ def walk_listing(
     expected: int | None,
     also_whole: Collection[str] = (),
     head: RowPage | None = None,
+    only: Mapping[str, Any] | None = None,
 ) -> Walked:
     """Bring what is kept of ``scope`` in step with upstream; ``also_whole`` is read in any case.
 
-    ``head`` is the first page, where it was fetched already.
+    ``head`` is the first page, where it was fetched already. ``only`` is upstream's filter for what
+    is read at all: then nothing can be said about what was not seen.
     """
-    listing = Listing(kind, scope, head=head)
+    listing = Listing(kind, scope, head=head, only=only)
     task = f"{scope} {kind.plural}"
     reach.progress.begin(task, expected)
     try:
@@ -52,17 +58,24 @@ def walk_listing(
             walked = _walk_in_one(kind, scope, reach, listing, task)
         else:
             try:
-                walked = _walk_in_two(kind, scope, reach, listing, set(also_whole), task)
+                walked = read_changed(kind, scope, reach, listing, set(also_whole), task)
             except NotOffered:
                 if not kind.detail_path and reach.upstream.can_filter(kind):
                     raise
-                listing = Listing(kind, scope, is_whole=True)
+                listing = Listing(kind, scope, is_whole=True, only=only)
                 walked = _walk_whole(kind, scope, reach, listing, task)
     finally:
         reach.progress.end(task)
     for own_key, problem in listing.bad:
         reach.keeper.set_aside(kind, scope, own_key, problem)
-    walked = replace(walked, seen=len(listing.seen), set_aside=walked.set_aside + len(listing.bad))
+    walked = replace(
+        walked,
+        seen=len(listing.seen),
+        set_aside=walked.set_aside + len(listing.bad),
+        latest=listing.latest,
+    )
+    if only is not None:
+        return walked
     if not listing.is_complete(expected):
         return replace(walked, incomplete=_say_incomplete(listing, expected))
     walked = replace(walked, seen=walked.seen - listing.left_out)
@@ -99,8 +112,15 @@ def _walk_whole(kind: Kind, scope: ScopeOf, reach: Reach, listing: Listing, task
     return Walked(changed=changed)
 
 
-def _walk_in_two(
-    kind: Kind, scope: ScopeOf, reach: Reach, listing: Listing, also_whole: set[str], task: str
+class Pages(Protocol):
+    """Light rows, page by page."""
+
+    def pages(self, reach: Reach) -> Iterator[list[Row]]:
+        """Yield the rows not yet seen."""
+
+
+def read_changed(
+    kind: Kind, scope: ScopeOf, reach: Reach, listing: Pages, also_whole: Collection[str], task: str
 ) -> Walked:
     """Compare the light rows, read those that differ whole, and save them as they arrive."""
     details = _Details(kind, scope, reach)
@@ -155,6 +175,7 @@ class _Details:
     set_aside: int = 0
     _waiting: list[str] = field(default_factory=list)
     _again: list[Sequence[str]] = field(default_factory=list)
+    _asked_again: set[str] = field(default_factory=set)
 
     def want(self, pool: Pool[_Fetched], own_keys: Sequence[str]) -> None:
         """Ask for objects, a page at a time."""
@@ -187,6 +208,7 @@ class _Details:
         for each in fetched:
             if each.page is not None:
                 self._save(each.page)
+                self._ask_again(each.own_keys, each.page)
                 self.reach.progress.advance(task, len(each.own_keys))
             elif len(each.own_keys) > 1:
                 middle = len(each.own_keys) // 2
@@ -201,6 +223,14 @@ class _Details:
         keeper.put_back(self.kind, self.scope, [row[self.kind.own_key] for row in page.rows])
         for own_key, problem in page.bad:
             self._put_aside(own_key, problem)
+
+    def _ask_again(self, own_keys: Sequence[str], page: RowPage) -> None:
+        """Ask once more for what was listed and did not come: it is gone, or was left out."""
+        came = {row[self.kind.own_key] for row in page.rows} | {own_key for own_key, _ in page.bad}
+        missing = [key for key in own_keys if key not in came and key not in self._asked_again]
+        self._asked_again.update(missing)
+        if missing:
+            self._again.append(missing)
 
     def _put_aside(self, own_key: str, problem: str) -> None:
         self.set_aside += 1

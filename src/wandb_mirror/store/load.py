@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from wandb_mirror.jsontext import clean
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
-from wandb_mirror.store.conditions import Key, in_parts, in_scope, is_gone
+from wandb_mirror.store.conditions import Key, in_parts, in_scope, is_gone, with_keys
 from wandb_mirror.store.digest import Digest
 from wandb_mirror.store.tables import KIND_TABLES
 
@@ -59,6 +59,16 @@ def load_batch(
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def load_named(connection: sa.Connection, kind: Kind, keys: Sequence[Key]) -> dict[Key, Row]:
+    """Return whole rows by their keys; what is not there is left out."""
+    table = KIND_TABLES[kind.plural]
+    found: dict[Key, Row] = {}
+    for condition in with_keys(kind, keys):
+        for row in connection.execute(sa.select(table).where(condition)).mappings():
+            found[tuple(row[name] for name in kind.key)] = dict(row)
+    return found
+
+
 def load_changed_batch(
     connection: sa.Connection, kind: Kind, *, after_seq: int, after: Key | None, limit: int
 ) -> list[Row]:
@@ -89,6 +99,16 @@ def count_live(connection: sa.Connection, kind: Kind, scope: ScopeOf) -> int:
     return connection.execute(
         query.where(in_scope(kind, scope), sa.not_(is_gone(kind)))
     ).scalar_one()
+
+
+def load_own_keys(
+    connection: sa.Connection, kind: Kind, scope: ScopeOf, column: str, values: Collection[str]
+) -> list[str]:
+    """Return the own keys of objects of a scope that are not gone and have one of some values."""
+    table = KIND_TABLES[kind.plural]
+    own: sa.Column[Any] = table.c[kind.own_key]
+    query = sa.select(own).where(in_scope(kind, scope), sa.not_(is_gone(kind)))
+    return list(connection.scalars(query.where(table.c[column].in_(sorted(values))).order_by(own)))
 
 
 def load_oldest_checked(

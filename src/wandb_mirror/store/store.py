@@ -207,6 +207,11 @@ class Store:
 
         return load.iterate_batches(load_after, ("changed_seq", *kind.key))
 
+    def load_named(self, kind: Kind, keys: Sequence[Key]) -> dict[Key, Row]:
+        """Return whole rows by their keys; what is not there is left out."""
+        with self._reading() as connection:
+            return load.load_named(connection, kind, keys)
+
     def load_removals(self, *, after_seq: int) -> list[Row]:
         """Return which rows were removed after a change: kind, key as a JSON array, number."""
         with self._reading() as connection:
@@ -216,6 +221,13 @@ class Store:
         """Return how many objects of a scope are not gone."""
         with self._reading() as connection:
             return load.count_live(connection, kind, scope)
+
+    def load_own_keys(
+        self, kind: Kind, scope: ScopeOf, column: str, values: Collection[str]
+    ) -> list[str]:
+        """Return the own keys of the objects that are there and have one of some values."""
+        with self._reading() as connection:
+            return load.load_own_keys(connection, kind, scope, column, values)
 
     def load_oldest_checked(self, kind: Kind, scope: ScopeOf, limit: int) -> list[str]:
         """Return the own keys of the objects whose heavy fields were read longest ago."""

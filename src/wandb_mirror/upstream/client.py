@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,7 +34,7 @@ from wandb_mirror.settings import UpstreamSettings
 from wandb_mirror.upstream.authority import Authority
 from wandb_mirror.upstream.backoff import judge_wait
 from wandb_mirror.upstream.pace import Pace, Usage
-from wandb_mirror.upstream.replies import judge_status, read_data
+from wandb_mirror.upstream.replies import judge_status, read_data, read_date
 
 MEGABYTE = 1_000_000
 Sent = TypeVar("Sent")
@@ -66,6 +67,7 @@ class Client:
         self._progress = progress or Silence()
         self._pace = Pace(settings.max_requests, clock)
         self._http = _open(settings, transport)
+        self._server_time: tuple[datetime, float] | None = None
 
     def close(self) -> None:
         """Close all connections."""
@@ -75,6 +77,13 @@ class Client:
     def usage(self) -> Usage:
         """What was used of upstream so far."""
         return self._pace.usage
+
+    def server_time(self) -> datetime | None:
+        """Return the time by the server's own clock, naive UTC; None where it never said."""
+        if self._server_time is None:
+            return None
+        date, at = self._server_time
+        return date + timedelta(seconds=self._clock() - at)
 
     def execute(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Send a document and return the ``data`` of the reply, after as many tries as it takes.
@@ -139,10 +148,15 @@ class Client:
             )
             status, reply_headers, body = self._exchange(request)
         self._pace.heed(reply_headers)
+        self._note_time(read_date(reply_headers))
         if status == httpx.codes.TOO_MANY_REQUESTS:
             self._pace.count_throttled()
         judge_status(status, reply_headers, self.host, body)
         return read_data(body, self.host)
+
+    def _note_time(self, date: datetime | None) -> None:
+        if date is not None:
+            self._server_time = (date, self._clock())
 
     def _get(self, url: str) -> bytes:
         with self._in_our_words():

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -139,6 +140,14 @@ def read_wait(headers: Mapping[str, str]) -> float | None:
         if math.isfinite(seconds):
             return max(0.0, seconds)
     return None
+
+
+def read_date(headers: Mapping[str, str]) -> datetime | None:
+    """Return the server's own time as a reply dates itself, naive UTC; None where it does not."""
+    try:
+        return parsedate_to_datetime(headers["date"]).astimezone(UTC).replace(tzinfo=None)
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def _seconds_until(text: str, server_now: str | None) -> float:

@@ -41,6 +41,30 @@ class History:
         )
         return {run_id: HistoryCursor(*cursor) for run_id, *cursor in rows}
 
+    def load_marks(
+        self, project_id: str, run_ids: Sequence[str]
+    ) -> dict[str, tuple[int, float | None]]:
+        """Return of runs the last stored step but one, and when it was logged."""
+        if not run_ids:
+            return {}
+        project_no = self._numbers.project(project_id)
+        names = {number: own for own, number in self._numbers.runs(project_no, run_ids).items()}
+        rows = self._database.rows(
+            "SELECT run_no, step, timestamp FROM _data.steps "
+            f"WHERE run_no IN ({', '.join(map(str, names))}) "
+            "QUALIFY row_number() OVER (PARTITION BY run_no ORDER BY step DESC) = 2"
+        )
+        return {names[run_no]: (step, timestamp) for run_no, step, timestamp in rows}
+
+    def doubt(self, project_id: str, run_ids: Sequence[str]) -> None:
+        """Call histories partial that count as read: they are looked at again."""
+        self._database.run(
+            "UPDATE _data.cursors SET status = 'partial' WHERE status <> 'none' AND run_no IN ("
+            "SELECT n.run_no FROM _data.project_numbers p JOIN _data.run_numbers n "
+            "USING (project_no) WHERE p.project_id = ? AND list_contains(?, n.run_id))",
+            [project_id, list(run_ids)],
+        )
+
     def save(self, pages: Sequence[StepsPage]) -> int:
         """Save pages, in their order; return how many values came."""
         numbers: dict[tuple[str, str], int] = {}

@@ -170,6 +170,17 @@ class Warehouse:
         """Return how far the histories of some runs have been read."""
         return self._history.load_cursors(project_id, run_ids) if run_ids else {}
 
+    def load_marks(
+        self, project_id: str, run_ids: Sequence[str]
+    ) -> dict[str, tuple[int, float | None]]:
+        """Return of runs the last stored step but one, and when it was logged."""
+        return self._history.load_marks(project_id, run_ids)
+
+    def doubt(self, project_id: str, run_ids: Sequence[str]) -> None:
+        """Have histories that count as read looked at again."""
+        with self._writing("doubt"):
+            self._history.doubt(project_id, run_ids)
+
     def save_steps(self, pages: Sequence[StepsPage]) -> int:
         """Save pages of history with their cursors in one transaction; return how many values."""
         with self._writing("history"):

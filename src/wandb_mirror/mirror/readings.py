@@ -1,0 +1,131 @@
+"""Which histories are to be read, and from where.
+
+Counters alone cannot tell that a run was rewound and logged as much again. So a run that gave a
+sign of life is doubted (``MirrorKeeper.save``), and reading goes on from the last row but one,
+which nothing can change any more: where its time is another, the run is read from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wandb_mirror.history.columns import StepsPage, no_steps
+from wandb_mirror.kinds import KINDS
+from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, Row, ScopeOf
+from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.mirror.keeper import MirrorKeeper
+from wandb_mirror.mirror.report import ProjectReport
+from wandb_mirror.pull.plan import judge_history
+from wandb_mirror.pull.reach import Reach
+from wandb_mirror.pull.steps import Reading, walk_steps
+from wandb_mirror.settings import Settings
+from wandb_mirror.store.store import Store
+from wandb_mirror.warehouse.warehouse import Warehouse
+
+Start = tuple[int, bool, int | None]
+"""The step from which a run is read, whether it has ended, and its lines as the listing counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Reads what is missing of the histories of a project's runs, the newest runs first."""
+
+    store: Store
+    warehouse: Warehouse
+    reach: Reach
+    keeper: MirrorKeeper
+    settings: Settings
+    server_now: Callable[[], datetime]
+    is_full_refresh: bool = False
+    since: datetime | None = None
+
+    def pull(self, kind: Kind, scope: ScopeOf, found: ProjectReport) -> None:
+        """Read and save; runs that turn out to be rewound are read a second time, whole."""
+        starts = self._plan(kind, scope)
+        marks = self.warehouse.load_marks(
+            scope.project_id or "", [run_id for run_id, (start, *_) in starts.items() if start]
+        )
+        self.keeper.marks = dict(marks)
+        readings = [
+            Reading(run_id, min(start, marks.get(run_id, (start,))[0]), has_ended, count)
+            for run_id, (start, has_ended, count) in starts.items()
+        ]
+        walked = walk_steps(kind, scope, readings, self.reach, len(readings))
+        found.seen[kind.plural] = walked.seen
+        found.changed[kind.plural] = walked.changed
+        if again := [run_id for run_id in starts if run_id in self.keeper.rewound]:
+            whole = [Reading(run_id, 0, starts[run_id][1], starts[run_id][2]) for run_id in again]
+            walked = walk_steps(kind, scope, whole, self.reach, len(whole))
+            found.changed[kind.plural] += walked.changed
+            self.keeper.rewound.difference_update(again)
+
+    def _plan(self, kind: Kind, scope: ScopeOf) -> Mapping[str, Start]:
+        """Return the runs whose history is to be read, the newest first."""
+        parent = next(each for each in KINDS if each.holds == kind.scope)
+        due: list[tuple[str, str, Start]] = []
+        where = scope.columns(parent.scope_columns)
+        for rows in self.store.load_rows(parent, where=where, columns=columns_needed(kind, parent)):
+            live = [row for row in rows if row["deleted_at"] is None]
+            if self.since is not None:
+                live = [row for row in live if is_newer(parent, row, self.since)]
+            own_keys = [row[parent.own_key] for row in live]
+            cursors = self.warehouse.load_cursors(scope.project_id or "", own_keys)
+            empty: list[StepsPage] = []
+            for row in live:
+                own_key = row[parent.own_key]
+                cursor = None if self.is_full_refresh else cursors.get(own_key)
+                start = self.judge(kind, parent, row, cursor)
+                if start is not None and start[2] == 0:
+                    empty.append(_nothing_logged(scope, own_key, has_ended=start[1]))
+                elif start is not None:
+                    made = row[parent.seek] if parent.seek else None
+                    due.append((str(made or ""), own_key, start))
+            if empty:
+                self.keeper.save_steps(kind, scope, empty)
+        due.sort(reverse=True)
+        return {own_key: start for _, own_key, start in due}
+
+    def judge(
+        self, kind: Kind, parent: Kind, row: Row, cursor: HistoryCursor | None
+    ) -> Start | None:
+        """Return from where a run is to be read, None where nothing of it has changed."""
+        count = row[kind.counted_by] if kind.counted_by else None
+        state, live_states = kind.live_while or ("", frozenset())
+        has_ended = row[state] not in live_states and not self._may_lag(parent, row)
+        start = judge_history(cursor, line_count=count, has_ended=has_ended)
+        return None if start is None else (start, has_ended, count)
+
+    def _may_lag(self, parent: Kind, row: Row) -> bool:
+        """Tell whether upstream may not yet show all that a run logged, though it has ended.
+
+        Its views lag by minutes; until then the run's history counts as live, and it is read once
+        more when it has settled.
+        """
+        heard_at = row[parent.heard_by] if parent.heard_by else None
+        overlap = timedelta(minutes=self.settings.sync.overlap_minutes)
+        return heard_at is not None and self.server_now() - heard_at < overlap
+
+
+def columns_needed(kind: Kind, parent: Kind) -> list[str]:
+    """Return the columns of a parent that say whether its history is to be read."""
+    named = [kind.counted_by, kind.live_while[0] if kind.live_while else None, *_times_of(parent)]
+    return [*parent.key, "deleted_at", *(name for name in named if name)]
+
+
+def is_newer(kind: Kind, row: Row, since: datetime) -> bool:
+    """Tell whether an object was made, changed or heard of since a time."""
+    return any(row[name] is not None and row[name] >= since for name in _times_of(kind))
+
+
+def _times_of(kind: Kind) -> list[str]:
+    """Return the columns that say when an object was made, changed and heard of."""
+    return [name for name in (kind.seek, kind.stamped_by, kind.heard_by) if name is not None]
+
+
+def _nothing_logged(scope: ScopeOf, own_key: str, *, has_ended: bool) -> StepsPage:
+    """Return the page of a run that logged nothing: no request is needed to know that."""
+    status: HistoryStatus = "complete" if has_ended else "live"
+    cursor = HistoryCursor(0, 0, status, has_ended)
+    return StepsPage(scope.project_id or "", own_key, 0, None, no_steps(), cursor)

@@ -1,0 +1,111 @@
+"""Find what changed by asking for it: objects by the time of their latest change, or by name.
+
+A walk in the order of that time loses nothing while objects change: one that does moves to the end,
+where the walk has yet to come. What is gone is not found this way; the caller counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from wandb_mirror.kinds.pages import Row, ScopeOf
+from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.pull.listing import Listing, spell_value
+from wandb_mirror.pull.reach import Reach
+from wandb_mirror.pull.walk import Walked, read_changed
+
+NAMES_TOGETHER = 200
+"""Objects asked for by name in one request."""
+NEVER = "2999-01-01T00:00:00Z"
+
+
+def walk_changes(
+    kind: Kind,
+    scope: ScopeOf,
+    reach: Reach,
+    *,
+    column: str,
+    since: datetime,
+    named: Sequence[str] = (),
+    also_whole: Collection[str] = (),
+) -> Walked:
+    """Read what changed in a scope since a time by ``column``, and whatever became of ``named``.
+
+    ``also_whole`` is read though nothing seems to change. Says ``incomplete`` where upstream did
+    not come to an end.
+    """
+    listing = Listing(kind.ordered_by(column), scope, since=since)
+    task = f"{scope} {kind.plural}"
+    reach.progress.begin(task, None)
+    try:
+        changed = read_changed(kind, scope, reach, listing, (), task)
+        others = [own_key for own_key in named if own_key not in listing.seen]
+        again = read_changed(kind, scope, reach, _Named(kind, scope, others), (), task)
+        rest = [own_key for own_key in also_whole if own_key not in listing.seen]
+        deep = read_changed(kind, scope, reach, _Known(kind, rest), rest, task)
+    finally:
+        reach.progress.end(task)
+    for own_key, problem in listing.bad:
+        reach.keeper.set_aside(kind, scope, own_key, problem)
+    return Walked(
+        seen=len(listing.seen),
+        changed=changed.changed + again.changed + deep.changed,
+        set_aside=sum((changed.set_aside, again.set_aside, deep.set_aside, len(listing.bad))),
+        latest=listing.latest,
+        incomplete=listing.stuck,
+    )
+
+
+def heeds_times(kind: Kind, scope: ScopeOf, reach: Reach, own_key: str, stamp: datetime) -> bool:
+    """Tell whether the server filters by the time of the latest change, with two requests.
+
+    An object must be found by its own time and not by one that lies far ahead: a server may ignore
+    a key that it does not know, or match nothing by it.
+    """
+    if kind.stamped_by is None:
+        return False
+    source, own = kind.field(kind.stamped_by).source, kind.field(kind.own_key).source
+
+    def is_found(floor: str) -> bool:
+        filters: dict[str, Any] = {own: own_key, source: {"$gte": floor}}
+        page = reach.upstream.fetch_listing_page(
+            kind, scope, fields="light", first=1, filters=filters, order=kind.order
+        )
+        return any(row[kind.own_key] == own_key for row in page.rows)
+
+    return is_found(spell_value(stamp)) and not is_found(NEVER)
+
+
+@dataclass(slots=True)
+class _Named:
+    """Light rows of objects by their own keys."""
+
+    kind: Kind
+    scope: ScopeOf
+    own_keys: Sequence[str]
+
+    def pages(self, reach: Reach) -> Iterator[list[Row]]:
+        """Yield the rows of those that upstream still shows."""
+        source = self.kind.field(self.kind.own_key).source
+        for start in range(0, len(self.own_keys), NAMES_TOGETHER):
+            wanted = self.own_keys[start : start + NAMES_TOGETHER]
+            some = replace(self.kind, seek=None, page_size=len(wanted))
+            listing = Listing(some, self.scope, only={source: {"$in": list(wanted)}})
+            for rows in listing.pages(reach):
+                yield [row for row in rows if row[self.kind.own_key] in wanted]
+
+
+@dataclass(slots=True)
+class _Known:
+    """Objects that are to be read whole, of which nothing else is asked: rows of keys alone."""
+
+    kind: Kind
+    own_keys: Sequence[str]
+
+    def pages(self, reach: Reach) -> Iterator[list[Row]]:  # noqa: ARG002
+        """Yield the keys."""
+        if self.own_keys:
+            yield [{self.kind.own_key: own_key} for own_key in self.own_keys]

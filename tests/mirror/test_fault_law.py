@@ -1,0 +1,109 @@
+"""Whatever one reply in ten is, a sync ends as a clean one would, or says what is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from mirror.faulty import FAULTS, sync_through
+from mirror.making import TEAM, assert_equal, first_runs, make_world, open_mirror, own_id, rows
+from wandb_mirror.errors import Throttled
+from wandb_mirror.mirror.mirror import Mirror
+from wandb_mirror.sandbox import Sandbox
+from wandb_mirror.sandbox import faults as f
+from wandb_mirror.upstream.client import Client
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """Let nobody wait before a retry."""
+    monkeypatch.setattr(Client, "_sleep", lambda _self, _seconds: None)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_with_every_sort_of_fault_in_one_reply_of_ten_the_mirror_ends_as_a_clean_one(
+    tmp_path, seed
+):
+    assert sync_through(tmp_path, FAULTS, seed=seed) >= 1
+
+
+@pytest.mark.parametrize("name", ["partial data", "null node", "same page", "empty page"])
+def test_with_one_sort_of_lie_in_one_reply_of_ten_the_mirror_ends_as_a_clean_one(tmp_path, name):
+    assert sync_through(tmp_path, {name: FAULTS[name]}, seed=3) >= 1
+
+
+def test_a_reply_that_never_comes_is_given_up_and_asked_for_again(tmp_path):
+    world = make_world(projects=1)
+    with Sandbox(world) as box:
+        overrides = {"upstream.timeout_seconds": 0.3}
+        mirror = open_mirror(tmp_path / "mirror", box, overrides=overrides)
+        box.faults.add(f.delay(1500), at=3)
+        report = mirror.sync([TEAM])
+        assert report.retries >= 1
+        assert rows(mirror, "SELECT count(*) FROM runs") == [(3,)]
+
+
+def test_a_server_whose_clock_is_wrong_is_waited_for_by_its_own_clock(tmp_path, monkeypatch):
+    world = make_world(projects=1)
+    waited = []
+    monkeypatch.setattr(Client, "_sleep", lambda _self, seconds: waited.append(seconds))
+    headers = {
+        "Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT",
+        "Date": "Fri, 31 Dec 1999 23:59:54 GMT",
+    }
+    with Sandbox(world) as box:
+        box.faults.add(f.Fault(status=429, body="{}", headers=headers), at=2)
+        mirror = open_mirror(tmp_path / "mirror", box)
+        report = mirror.sync([TEAM])
+        assert report.throttled == 1
+    assert all(0 <= seconds < 600 for seconds in waited)
+
+
+def test_a_run_deleted_while_it_is_read_is_gone_and_nothing_is_wrong(tmp_path):
+    world = make_world(projects=1)
+    path = first_runs(world)[1]
+
+    def delete(seen):
+        if "history(" in seen.document and world.run(path).deleted_at is None:
+            world.delete(path)
+        return False
+
+    with Sandbox(world) as box:
+        box.faults.add(f.Fault(), when=delete)
+        mirror = open_mirror(tmp_path / "mirror", box)
+        assert not mirror.sync([TEAM]).has_skips
+        assert not mirror.sync([TEAM]).has_skips
+        gone = "SELECT run_id FROM runs WHERE deleted_at IS NOT NULL"
+        assert rows(mirror, gone) == [(own_id(path),)]
+
+
+@pytest.mark.parametrize("part", ["config", "history("])
+def test_a_run_that_poisons_every_reply_is_set_aside_and_the_rest_is_read(tmp_path, part):
+    world = make_world(projects=1, runs=9)
+    bad = own_id(first_runs(world)[4])
+    with Sandbox(world) as box:
+        box.faults.add(
+            f.status(502),
+            times=None,
+            when=lambda seen: part in seen.document and bad in str(seen.variables),
+        )
+        mirror = open_mirror(tmp_path / "mirror", box)
+        report = mirror.sync([TEAM])
+        assert report.problems == 1
+        [(key,)] = rows(mirror, "SELECT key FROM sync_errors")
+        assert key.endswith(bad)
+        box.faults.clear()
+        assert not mirror.sync([TEAM]).has_skips
+        clean = open_mirror(tmp_path / "clean", box)
+        clean.sync([TEAM])
+        assert_equal(mirror.published_path, clean.published_path)
+
+
+def test_a_server_that_throttles_for_ever_ends_the_sync_and_keeps_what_came(tmp_path):
+    world = make_world(projects=1)
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        mirror.sync([TEAM])
+        box.faults.add(f.throttle(retry_after=None), times=None)
+        with pytest.raises(Throttled):
+            Mirror.sync(mirror, [TEAM])
+        assert mirror.status()["last_sync"]["status"] in ("failed", "done")
