@@ -106,6 +106,8 @@ def upgrade() -> None:
         sa.Column("metadata", sa.Text(), nullable=True),
         sa.Column("tags", sa.Text(), nullable=True),
         sa.Column("ttl_seconds", sa.BigInteger(), nullable=True),
+        sa.Column("commit_hash", sa.Text(), nullable=True),
+        sa.Column("history_step", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=True),
         sa.Column("updated_at", sa.DateTime(), nullable=True),
         sa.Column("source_collection", sa.Text(), nullable=True),

@@ -70,7 +70,8 @@ def test_an_artifact_is_found_by_alias_version_and_digest(full):
     api, _ = full
     for name in ("net", "net:latest", "net:best", "net:v2", "net:digest2"):
         artifact = api.artifact(f"{USUAL}/{name}")
-        assert (artifact.name, artifact.id) == ("net:v2", "id2")
+        asked = name if ":" in name else "net:latest"
+        assert (artifact.name, artifact.version, artifact.id) == (asked, "v2", "id2")
     assert (artifact.version, artifact.size, artifact.file_count) == ("v2", 200, 2)
     assert (artifact.aliases, artifact.state, artifact.ttl) == (
         ["latest", "best"],
@@ -79,7 +80,7 @@ def test_an_artifact_is_found_by_alias_version_and_digest(full):
     )
     assert artifact.metadata["n"] == 1
     assert artifact.metadata["loss"] != artifact.metadata["loss"]
-    assert artifact.qualified_name == f"{USUAL}/net:v2"
+    assert artifact.qualified_name == f"{USUAL}/net:digest2"
     assert artifact.url.endswith(f"/{USUAL}/artifacts/model/net/v2")
     assert api.artifact_exists(f"{USUAL}/net:v1")
     assert not api.artifact_exists(f"{USUAL}/net:v9")

@@ -49,15 +49,16 @@ class Artifact:
     distributed_id = refused_property(UPLOADS)
     incremental = refused_property(UPLOADS)
     use_as = refused_property(UPLOADS)
-    commit_hash = refused_property(SERVER_ONLY)
-    history_step = refused_property(SERVER_ONLY)
     digest_algorithm = refused_property(SERVER_ONLY)
     linked_at = refused_property(SERVER_ONLY)
 
-    def __init__(self, generations: Generations, generation: Generation, row: Row) -> None:
+    def __init__(
+        self, generations: Generations, generation: Generation, row: Row, alias: str | None = None
+    ) -> None:
         self._generations = generations
         self._generation = generation
         self._row = row
+        self._alias = alias or row["version"]
         self.description = row["description"]
         self.metadata: dict[str, Any] = parse(row["metadata"]) if row["metadata"] else {}
         self.ttl = None if row["ttl_s"] is None else timedelta(seconds=row["ttl_s"])
@@ -71,6 +72,7 @@ class Artifact:
     version = property(lambda self: self._attribute("version"), doc="Its version here, like v3.")
     type = property(lambda self: self._attribute("type"), doc="Its type.")
     state = property(lambda self: self._state(), doc="Its state: COMMITTED, PENDING, …")
+    commit_hash = property(lambda self: self._attribute("commit_hash"), doc="A short digest.")
     digest = property(lambda self: self._attribute("digest"), doc="The digest of its content.")
     size = property(lambda self: self._attribute("size_bytes"), doc="The bytes of its files.")
     file_count = property(lambda self: self._attribute("file_count"), doc="How many files it has.")
@@ -92,8 +94,14 @@ class Artifact:
 
     @property
     def name(self) -> str:
-        """Collection and version, like ``model:v3``."""
-        return f"{self._row['collection']}:{self.version}"
+        """Collection, and the alias it was asked for by, else the version: ``model:v3``."""
+        return f"{self._row['collection']}:{self._alias}"
+
+    @property
+    def history_step(self) -> int | None:
+        """The step logged last before it, as the real client counts: one less than upstream's."""
+        step = self._row["history_step"]
+        return None if step is None else max(0, step - 1)
 
     @property
     def qualified_name(self) -> str:

@@ -111,12 +111,13 @@ class Catalog(ABC):
         Raises ``BadPath``, also where it is of another type, and ``NotMirrored``.
         """
         generation = self._generations.current()
-        row = find_version(generation, *self._artifact_path(name))
+        entity, project, collection, alias = self._artifact_path(name)
+        row = find_version(generation, entity, project, collection, alias)
         if type is not None and row["type"] != type:
             raise BadPath(
                 f"type {type!r} specified but this artifact is of type {row['type']!r}: {name}"
             )
-        return Artifact(self._generations, generation, row)
+        return Artifact(self._generations, generation, row, alias)
 
     def artifact_exists(self, name: str, type: str | None = None) -> bool:
         """Return whether a version is in the mirror, and of a type where one is given."""

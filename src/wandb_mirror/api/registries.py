@@ -15,6 +15,8 @@ from wandb_mirror.errors import NotMirrored
 from wandb_mirror.query.row_filters import filter_rows, sort_rows
 
 PREFIX = "wandb-registry-"
+VISIBILITY = {"PRIVATE": "organization", "RESTRICTED": "restricted"}
+"""The real client's words; it takes any other access for the organization's."""
 COLLECTION_NAMES = {"name": "collection"}
 VERSION_NAMES = {
     "linked_at": "created_at",
@@ -44,7 +46,7 @@ class Registry:
         self.name = str(row["registry"]).removeprefix(PREFIX)
         self.organization = row["organization"]
         self.description = row["description"]
-        self.visibility = row["visibility"]
+        self.visibility = VISIBILITY.get(row["visibility"], "organization")
         self.created_at = row["created_at"]
         self.updated_at = row.get("updated_at")
         self.id = row.get("registry_id", row.get("storage_id"))

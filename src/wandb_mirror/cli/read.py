@@ -210,9 +210,12 @@ def history_command(
 @json_option
 @pass_wish
 def show_command(wish: Wish, path: str, *, as_json: bool) -> None:
-    """Show one project or run, with its config and summary.
+    """Show one object of any kind, with what belongs to it.
 
-    PATH is ENTITY/PROJECT or ENTITY/PROJECT/RUN.
+    PATH is ENTITY/PROJECT, ENTITY/PROJECT/RUN, sweep:ENTITY/PROJECT/SWEEP,
+    artifact:ENTITY/PROJECT/COLLECTION:ALIAS (with its files and its lineage),
+    collection:ENTITY/PROJECT/COLLECTION, report:ENTITY/PROJECT/ID, automation:ENTITY/PROJECT/NAME,
+    registry:ORGANIZATION/NAME or team:NAME.
     """
     from wandb_mirror.cli.terminal import print_json, print_object  # noqa: PLC0415
 
@@ -225,4 +228,54 @@ def show_command(wish: Wish, path: str, *, as_json: bool) -> None:
         print_object(found)
 
 
-COMMANDS = (sql_command, projects_command, runs_command, history_command, show_command)
+@click.command("sweeps")
+@click.argument("project", metavar="ENTITY/PROJECT", shell_complete=complete_project)
+@format_option
+@output_option
+@json_option
+@pass_wish
+def sweeps_command(
+    wish: Wish, project: str, name: str, output: str | None, *, as_json: bool
+) -> None:
+    """List the sweeps of a project, each with its best run by its own metric."""
+    mirror = wish.open_reader()
+    with mirror.read() as published:
+        write(mirror.ask_sweeps(published, project), "json" if as_json else name, output)
+
+
+@click.command("artifacts")
+@click.argument("project", metavar="ENTITY/PROJECT", shell_complete=complete_project)
+@click.option("--type", "type_name", help="Versions of this type alone.")
+@click.option("--collection", help="Versions of this collection alone.")
+@format_option
+@output_option
+@json_option
+@pass_wish
+def artifacts_command(
+    wish: Wish,
+    project: str,
+    type_name: str | None,
+    collection: str | None,
+    name: str,
+    output: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """List the artifact versions of a project, the newest of each collection first."""
+    mirror = wish.open_reader()
+    with mirror.read() as published:
+        answer = mirror.ask_artifacts(
+            published, project, type_name=type_name, collection=collection
+        )
+        write(answer, "json" if as_json else name, output)
+
+
+COMMANDS = (
+    sql_command,
+    projects_command,
+    runs_command,
+    sweeps_command,
+    artifacts_command,
+    history_command,
+    show_command,
+)

@@ -247,5 +247,25 @@ def print_object(found: Mapping[str, Any]) -> None:
             click.echo(f"{name:<{width}}  {readable(text)}")
     for name, value in nested.items():
         click.echo(f"\n{name}")
+        if name == "lineage":
+            _print_lineage(value)
+            continue
         for key, inner in value.items():
             click.echo(f"  {readable(key)}: {readable(dumps(inner))}")
+
+
+def _print_lineage(lineage: Mapping[str, Mapping[str, list[str]]]) -> None:
+    """Draw the runs that logged and used a version, and what is on their other side."""
+    from rich.console import Console  # noqa: PLC0415  (slow to import)
+    from rich.text import Text  # noqa: PLC0415
+    from rich.tree import Tree  # noqa: PLC0415
+
+    words = {"logged_by": ("logged by", "from "), "used_by": ("used by", "made ")}
+    for side, runs in lineage.items():
+        title, before = words[side]
+        tree = Tree(f"  {title}")
+        for run, versions in runs.items():
+            branch = tree.add(Text(readable(f"run {run}")))
+            for version in versions:
+                branch.add(Text(readable(before + version)))
+        Console(soft_wrap=True).print(tree)

@@ -65,6 +65,13 @@ ARTIFACT = Kind(
             Type.INTEGER,
             about="Seconds it is kept; -1 as its collection says, -2 for ever.",
         ),
+        Field("commit_hash", "artifact.commitHash", about="A short name of its content."),
+        Field(
+            "history_step",
+            "artifact.historyStep",
+            Type.INTEGER,
+            about="The step of the run that logged it; NULL where there was none.",
+        ),
         Field("created_at", "artifact.createdAt", Type.TIME, about="When it was logged."),
         Field("updated_at", "artifact.updatedAt", Type.TIME, about="When it last changed."),
         Field(

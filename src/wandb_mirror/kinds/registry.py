@@ -1,8 +1,8 @@
 """A registry: a project of an organization that holds collections for all of its teams.
 
 Order: upstream's own.   Resumable: no.   Cost: one request an organization.
-Names: upstream's project is ``wandb-registry-NAME`` of the organization's own entity. Its
-collections and versions are mirrored as those of any project, by that path.
+Names: upstream's project is ``wandb-registry-NAME`` of the organization's own entity. Where a whole
+entity is synced, the registries' collections and versions are too, as those of any project.
 Gone: a registry that is not listed any more stays, with ``inaccessible_since``.
 Older servers: without organizations there are none.
 """
@@ -26,6 +26,7 @@ REGISTRY = Kind(
     key=("org_entity", "storage_id"),
     page_size=100,
     when_gone="inaccessible",
+    leads_to=("org_entity", "project"),
     fields=(
         Field("storage_id", "internalId", fallback="id", about="The id a registry keeps."),
         Field("project", "name", about="The project that it is: wandb-registry-NAME."),

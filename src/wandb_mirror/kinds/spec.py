@@ -149,6 +149,8 @@ class Kind:
     """Whose changes say that there is something to read; without it every sync lists the kind."""
     together: int = 20
     """Lists asked for in one document, an alias each, where the server takes that."""
+    leads_to: tuple[str, str] | None = None
+    """The columns with the entity and the project that each object is: mirrored with its owner."""
     left_out_by: tuple[str, str] | None = None
     """A column, and the setting that lists the values with which objects are left out."""
 

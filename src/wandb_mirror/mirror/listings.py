@@ -28,6 +28,10 @@ Place = tuple[ScopeOf, ProjectReport]
 """Where to look, and where to write down what was found."""
 
 
+OF_ENTITIES = ("team", "organization")
+"""Scopes that an entity is, and not a project."""
+
+
 def is_taken_together(kind: Kind) -> bool:
     """Tell whether a kind is listed for many scopes at once, and not a project at a time."""
     if kind.shape == "node":
@@ -45,26 +49,30 @@ class Listings:
     now: Callable[[], datetime]
     is_full_refresh: bool
 
-    def pull(self, kinds: Sequence[Kind], entity: str, places: Sequence[Place]) -> None:
-        """Pull the kinds of an entity and of its projects, parents before children."""
-        team = ProjectReport(entity, "")
+    def pull_entity(self, kinds: Sequence[Kind], entity: str, places: Sequence[Place]) -> None:
+        """Pull what an entity has beside projects; the first project's report says of it."""
+        place = (ScopeOf(entity), places[0][1] if places else ProjectReport(entity, ""))
         for kind in kinds:
-            if not is_taken_together(kind):
-                continue
-            if kind.scope in ("team", "organization"):
-                found = [(ScopeOf(entity), places[0][1] if places else team)]
+            if is_taken_together(kind) and kind.scope in OF_ENTITIES:
+                self._pull(kind, [place])
+
+    def pull_places(self, kinds: Sequence[Kind], places: Sequence[Place]) -> None:
+        """Pull what projects have, parents before children."""
+        for kind in kinds if places else ():
+            if is_taken_together(kind) and kind.scope not in OF_ENTITIES:
+                self._pull(kind, places)
+
+    def _pull(self, kind: Kind, places: Sequence[Place]) -> None:
+        try:
+            if kind.shape == "node":
+                self._pull_node(kind, *places[0])
+            elif kind.follows is None:
+                self._pull_all(kind, places)
             else:
-                found = list(places)
-            try:
-                if kind.shape == "node":
-                    self._pull_node(kind, *found[0])
-                elif kind.follows is None:
-                    self._pull_all(kind, found)
-                else:
-                    self._pull_due(kind, kind.follows, found)
-            except NotOffered:
-                for _, report in found:
-                    report.not_offered.append(kind.plural)
+                self._pull_due(kind, kind.follows, places)
+        except NotOffered:
+            for _, report in places:
+                report.not_offered.append(kind.plural)
 
     def _pull_all(self, kind: Kind, places: Sequence[Place]) -> None:
         """Walk a listing of each place."""

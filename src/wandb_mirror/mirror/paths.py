@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from wandb_mirror.errors import BadPath
 
@@ -21,12 +22,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ObjectPath:
-    """One object: its kind's word and its place."""
+    """One object: the word for its kind, and the parts that name it."""
 
     kind: str
-    entity: str
-    project: str
-    own_key: str | None = None
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the path as people write it."""
+        if self.kind == "artifact":
+            return "/".join(self.parts[:3]) + f":{self.parts[3]}"
+        return "/".join(self.parts)
 
 
 def parse_target(text: str) -> Target:
@@ -53,6 +58,41 @@ def parse_run(text: str) -> tuple[str, str, str]:
     if len(parts) != 3:  # noqa: PLR2004
         raise BadPath(f"{text!r} is not a run; write ENTITY/PROJECT/RUN")
     return parts[0], parts[1], parts[2]
+
+
+WORDS = {
+    "sweep": "sweep:ENTITY/PROJECT/SWEEP",
+    "artifact": "artifact:ENTITY/PROJECT/COLLECTION:ALIAS",
+    "collection": "collection:ENTITY/PROJECT/COLLECTION",
+    "report": "report:ENTITY/PROJECT/ID-OR-TITLE",
+    "automation": "automation:ENTITY/PROJECT/ID-OR-NAME",
+    "registry": "registry:ORGANIZATION/NAME",
+    "team": "team:NAME",
+}
+"""The words that stand before the path of what is neither a project nor a run."""
+
+
+def parse_object(text: str) -> ObjectPath:
+    """Read the path of any object: a word before it says of which kind, where it is no run."""
+    word, colon, rest = text.partition(":")
+    if not colon or "/" in word:
+        if text.count("/") == 1 and not colon:
+            return ObjectPath("project", parse_project(text))
+        return ObjectPath("run", parse_run(text))
+    if word not in WORDS:
+        near = get_close_matches(word, WORDS, 1)
+        hint = f"did you mean {WORDS[near[0]]}?" if near else f"words are {', '.join(WORDS)}"
+        raise BadPath(f"{text!r}: there is no kind {word!r}; {hint}")
+    parts = _split(rest)
+    wanted = WORDS[word].count("/") + 1
+    if word in ("report", "automation") and len(parts) > wanted:
+        parts = [*parts[:2], "/".join(parts[2:])]  # titles may hold anything
+    if len(parts) != wanted:
+        raise BadPath(f"{text!r} is no {word}; write {WORDS[word]}")
+    if word == "artifact":
+        name, _, alias = parts[-1].partition(":")
+        parts = [*parts[:-1], name, alias or "latest"]
+    return ObjectPath(word, tuple(parts))
 
 
 def _split(text: str) -> list[str]:

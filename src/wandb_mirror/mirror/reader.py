@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from wandb_mirror.errors import NotMirrored
-from wandb_mirror.mirror.objects import load_project, load_run
-from wandb_mirror.mirror.paths import parse_project, parse_run
+from wandb_mirror.mirror.lists import SWEEPS, VERSIONS
+from wandb_mirror.mirror.objects import load_object
+from wandb_mirror.mirror.paths import parse_object, parse_project, parse_run
 from wandb_mirror.query.history import load_history
 from wandb_mirror.query.place import locate_published
 from wandb_mirror.query.published import Published
@@ -21,6 +22,8 @@ from wandb_mirror.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from wandb_mirror.query.answer import Answer
 
 STORE_NAME = "store.sqlite"
 
@@ -78,8 +81,24 @@ class Reader:
         """Return a question for a project's runs; see ``query.runs.ask_runs``."""
         return ask_runs(published, *parse_project(project), **question)
 
+    def ask_sweeps(self, published: Published, project: str) -> Answer:
+        """Return the sweeps of a project, each with its best run; raises ``BadPath``."""
+        return published.ask(SWEEPS, list(parse_project(project)))
+
+    def ask_artifacts(
+        self,
+        published: Published,
+        project: str,
+        *,
+        type_name: str | None = None,
+        collection: str | None = None,
+    ) -> Answer:
+        """Return the versions in a project, of one type or collection; raises ``BadPath``."""
+        return published.ask(VERSIONS, [*parse_project(project), type_name, collection])
+
     def load_object(self, published: Published, path: str) -> dict[str, Any]:
-        """Return one project or run, whole; raises ``BadPath`` and ``NotMirrored``."""
-        if path.count("/") == 1 and ":" not in path:
-            return load_project(published, *parse_project(path))
-        return load_run(published, *parse_run(path))
+        """Return one object of any kind, whole; raises ``BadPath`` and ``NotMirrored``.
+
+        Paths are those of the command ``show``: see ``paths.WORDS``.
+        """
+        return load_object(published, parse_object(path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +37,7 @@ from wandb_mirror.mirror.readings import Readings
 from wandb_mirror.mirror.report import ProjectReport, SyncReport
 from wandb_mirror.mirror.selection import is_glob, is_wanted, read_run_filter, settle_redaction
 from wandb_mirror.mirror.standing import Standing
+from wandb_mirror.mirror.targets import find_led
 from wandb_mirror.progress import Progress
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.walk import walk_listing
@@ -191,13 +192,33 @@ class Sync:
                 raise
             return
         self.store.add_scope(target.entity, target.project or "", now=self.now())
-        places: list[Place] = []
-        for row in projects:
+        places = self._pull_projects(projects)
+        listings = Listings(self.store, self._reach, self._keeper, self.now, self.is_full_refresh)
+        listings.pull_entity(self.kinds, target.entity, places)
+        if target.project is None:
+            places += self._pull_projects(self._find_led())
+        listings.pull_places(self.kinds, places)
+
+    def _pull_projects(self, rows: Iterable[Row]) -> list[Place]:
+        """Pull what is read a project at a time, of those that were not pulled yet."""
+        places = []
+        for row in rows:
             if row["project_id"] not in self._pulled:
                 self._pulled.add(row["project_id"])
                 places.append(self._pull_project(row))
-        listings = Listings(self.store, self._reach, self._keeper, self.now, self.is_full_refresh)
-        listings.pull(self.kinds, target.entity, places)
+        return places
+
+    def _find_led(self) -> Iterator[Row]:
+        """Save and yield the projects that other kinds lead to: one request an owner of such."""
+        for kind in self.kinds:
+            if kind.holds == "project":
+                for owner, names in find_led(self.store, self.kinds):
+                    try:
+                        found = list(self._find_all(kind, Target(owner, None)))
+                    except NotFound as error:  # listed, but not to be looked into with this key
+                        self.report.projects[-1].notes.append(f"{owner}: {error}")
+                        continue
+                    yield from (row for row in found if row["project"] in names)
 
     def _find_projects(self, target: Target) -> Iterator[Row]:
         """Save and yield the rows of the projects that a target names."""

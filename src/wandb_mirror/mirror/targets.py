@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from wandb_mirror.errors import BadSettings, NotMirrored
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import Row
+from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.paths import Target, parse_target
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
@@ -52,3 +53,17 @@ def find_projects(store: Store, projects: Sequence[str]) -> list[Row]:
     if projects:
         return [by_path[project] for project in projects]
     return [row for row in rows if row["inaccessible_since"] is None]
+
+
+def find_led(store: Store, kinds: Sequence[Kind]) -> Iterator[tuple[str, set[str]]]:
+    """Yield each owner of projects that objects of some kinds are, with the projects' names."""
+    for kind in kinds:
+        if kind.leads_to is None:
+            continue
+        owner, project = kind.leads_to
+        named: dict[str, set[str]] = {}
+        for rows in store.load_rows(kind):
+            for row in rows:
+                if row["inaccessible_since"] is None:
+                    named.setdefault(row[owner], set()).add(row[project])
+        yield from named.items()

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-
 FEATURES = frozenset(
     {
         "ARTIFACT_MEMBERSHIP_IN_LINK_ARTIFACT_RESPONSE",

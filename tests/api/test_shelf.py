@@ -1,0 +1,91 @@
+"""Sweeps, artifacts and registries: the real client and the mirror's ``Api`` say the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from mirror.making import TEAM
+from wandb_mirror import Api
+
+# the real client talks to a process of its own over a Unix socket, which is no network
+pytestmark = [pytest.mark.sdk, pytest.mark.enable_socket]
+
+PATH = f"{TEAM}/mnist-baselines"
+MODEL = f"{PATH}/classifier-0:production"
+DATA = f"{PATH}/mnist-0:v1"
+LINKED = f"{TEAM}-org/wandb-registry-model/mnist-baselines-classifier-0:staging"
+
+
+@pytest.fixture
+def api(mirror):
+    """Return the mirror's ``Api``; here the other client needs its sockets."""
+    return Api(mirror=mirror.folder)
+
+
+def fields(thing, *names):
+    """Return attributes; the case of a sweep's state is no promise of upstream's."""
+    found = {name: getattr(thing, name) for name in names}
+    return {**found, "state": str(found["state"]).lower()} if "state" in found else found
+
+
+SWEEP = ("id", "name", "state", "config", "entity", "project", "order", "path", "url",
+         "best_loss", "expected_run_count")  # fmt: skip
+VERSION = (
+    "id", "name", "qualified_name", "version", "type", "aliases", "tags", "metadata", "description",
+    "size", "digest", "state", "ttl", "created_at", "updated_at", "file_count", "entity", "project",
+    "source_name", "source_version", "source_entity", "source_project", "source_qualified_name",
+    "is_link", "history_step", "commit_hash",
+)  # fmt: skip
+QUESTIONS = {
+    "sweeps": lambda api: [
+        fields(each, *SWEEP) for each in api.project("mnist-baselines", TEAM).sweeps()
+    ],
+    "a sweep": lambda api: fields(api.sweep(f"{PATH}/swp01000"), *SWEEP),
+    "the best run of a sweep": lambda api: api.sweep(f"{PATH}/swp01000").best_run().id,
+    "the runs of a sweep": lambda api: {run.id for run in api.sweep(f"{PATH}/swp01000").runs},
+    "artifact types": lambda api: sorted(each.name for each in api.artifact_types(PATH)),
+    "collections": lambda api: sorted(
+        (each.name, each.type, sorted(each.aliases), each.tags, each.description)
+        for each in api.artifact_collections(PATH, "model")
+    ),
+    "versions": lambda api: [
+        fields(each, *VERSION) for each in api.artifacts("model", f"{PATH}/classifier-0")
+    ],
+    "a version by alias": lambda api: fields(api.artifact(MODEL), *VERSION),
+    "a version by number": lambda api: fields(api.artifact(DATA), *VERSION),
+    "a linked version": lambda api: fields(api.artifact(LINKED), *VERSION),
+    "who logged it": lambda api: api.artifact(MODEL).logged_by().id,
+    "who used it": lambda api: sorted(run.id for run in api.artifact(DATA).used_by()),
+    "what a run logged": lambda api: [
+        each.name
+        for each in api.run(f"{PATH}/{api.artifact(MODEL).logged_by().id}").logged_artifacts()
+    ],
+    "what a run used": lambda api: sorted(
+        each.name
+        for each in api.run(f"{PATH}/{api.artifact(MODEL).logged_by().id}").used_artifacts()
+    ),
+    "manifest": lambda api: {
+        path: (entry.digest, entry.size, entry.ref)
+        for path, entry in api.artifact(DATA).manifest.entries.items()
+    },
+    "files of a version": lambda api: sorted(
+        (each.name, each.size, each.digest) for each in api.artifact(DATA).files()
+    ),
+    "links": lambda api: [each.qualified_name for each in api.artifact(MODEL).linked_artifacts],
+    "registries": lambda api: [
+        fields(each, "name", "full_name", "entity", "organization", "description", "visibility")
+        for each in api.registries(TEAM)
+    ],
+    "collections of registries": lambda api: sorted(
+        each.name for each in api.registries(TEAM).collections()
+    ),
+    "versions in registries": lambda api: sorted(
+        (each.name, *each.aliases) for each in api.registries(TEAM).versions()
+    ),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_both_clients_answer_alike(question, real, api):
+    ask = QUESTIONS[question]
+    assert ask(api) == ask(real)
