@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check docs bench bench-full clean
+.PHONY: demo test check docs bench bench-full soak clean
 
 demo: .venv/.demo
 	@$(BIN)/wandb-mirror demo
@@ -22,6 +22,9 @@ docs: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python bench/run.py
+
+soak: .venv/.dev
+	$(BIN)/python tests/soak.py
 
 bench-full: .venv/.dev
 	$(BIN)/python bench/run.py --full

@@ -129,7 +129,7 @@ def test_what_the_runs_own_process_moved_is_no_evidence():
         "light": False,
         "heavy": False,
     }
-    assert judge_edit(RUN, old, old | later | {"heartbeat_at": SECOND}) == {}
+    assert judge_edit(RUN, old, old | later | {"heartbeat_at": SECOND}) == {"process": True}
     assert judge_edit(RUN, old, old | {"updated_at": SECOND}) == {}
     assert judge_edit(RUN, old | {"deleted_at": FIRST}, old | later) == {}
 

@@ -23,9 +23,11 @@ class Wish:
     config: str | None
     is_quiet: bool = False
     is_verbose: bool = False
+    logs_json: bool = False
 
     def open_mirror(self, overrides: Mapping[str, object] | None = None) -> Mirror:
         """Return the mirror that the flags and the environment name."""
+        from wandb_mirror.cli.jsonlog import JsonProgress  # noqa: PLC0415
         from wandb_mirror.cli.terminal import make_progress  # noqa: PLC0415
         from wandb_mirror.mirror.mirror import Mirror  # noqa: PLC0415
 
@@ -34,7 +36,7 @@ class Wish:
             config=self.config,
             overrides=overrides,
             environ=os.environ,
-            progress=make_progress(is_quiet=self.is_quiet),
+            progress=JsonProgress() if self.logs_json else make_progress(is_quiet=self.is_quiet),
         )
 
     def open_reader(self) -> Reader:

@@ -12,6 +12,7 @@ import click
 
 from wandb_mirror.cli import analyse, care, read, sync, try_out
 from wandb_mirror.cli.context import Wish
+from wandb_mirror.cli.jsonlog import log, wants_json
 from wandb_mirror.errors import (
     BadPath,
     BadSettings,
@@ -51,15 +52,30 @@ EXIT_CODES: tuple[tuple[type[MirrorError], int, str], ...] = (
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors on stderr.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How stderr talks: for people, or one JSON object a line.",
+)
 @click.pass_context
 def cli(
-    context: click.Context, mirror: str | None, config: str | None, *, quiet: bool, verbose: bool
+    context: click.Context,
+    mirror: str | None,
+    config: str | None,
+    log_format: str,
+    *,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """A local copy of your Weights & Biases data.
 
     Sync a project, then query it with SQL, W&B's own filters, or any tool that opens DuckDB files.
     """
-    context.obj = Wish(mirror, config, is_quiet=quiet, is_verbose=verbose)
+    context.obj = Wish(
+        mirror, config, is_quiet=quiet, is_verbose=verbose, logs_json=log_format == "json"
+    )
 
 
 for command in (
@@ -82,7 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = cli.main(None if arguments is None else list(arguments), standalone_mode=False)
     except MirrorError as error:
-        click.echo(f"wandb-mirror: {error}", err=True)
+        if wants_json(sys.argv[1:] if arguments is None else arguments):
+            log("error", text=str(error), exit_code=exit_code(error))
+        else:
+            click.echo(f"wandb-mirror: {error}", err=True)
         sys.exit(exit_code(error))
     except click.ClickException as error:
         error.show()

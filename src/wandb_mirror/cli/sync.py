@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wandb_mirror.cli.context import Wish, pass_wish
+from wandb_mirror.cli.jsonlog import log
 from wandb_mirror.errors import BudgetSpent, Interrupted, Locked, Retry
 
 if TYPE_CHECKING:
@@ -186,7 +187,9 @@ def print_report(wish: Wish, mirror: Mirror, report: SyncReport, *, as_json: boo
 
     if as_json:
         print_json(report.to_dict())
-    elif not wish.is_quiet:
+    if wish.logs_json:
+        log("sync", **report.to_dict())
+    elif not as_json and not wish.is_quiet:
         say_report(report, mirror.published_path)
 
 

@@ -89,6 +89,7 @@ class Changes:
     def _pull_fast(self, kind: Kind, scope: ScopeOf, row: Row) -> Walked | None:
         """Read what changed since the watermark; None where that is not enough to know all."""
         since = self._find_floor(kind, scope)
+        alive, unless = self._find_alive(kind, scope) if since else ([], None)
         expected = row.get(kind.counted_by) if kind.counted_by else None
         if since is None or expected is None or kind.stamped_by is None:
             return None
@@ -101,7 +102,8 @@ class Changes:
                 self.reach,
                 column=kind.stamped_by,
                 since=since,
-                named=self._find_alive(kind, scope),
+                named=alive,
+                unless=unless,
                 also_whole=()
                 if self.evidence.believes(kind, "heavy")
                 else self._plan_deep(kind, scope),
@@ -147,13 +149,20 @@ class Changes:
                     self.store.save_fact(name, known)
         return known == "yes"
 
-    def _find_alive(self, kind: Kind, scope: ScopeOf) -> list[str]:
-        """Return the objects that may still grow: they may end without any time moving."""
+    def _find_alive(self, kind: Kind, scope: ScopeOf) -> tuple[list[str], Mapping[str, Any] | None]:
+        """Return the objects that may still grow: they may end without any time moving.
+
+        Where their own processes were seen to move the time, only that remains to be asked: beside
+        them stands upstream's filter for those that are alive as before.
+        """
         for inside in KINDS:
             if inside.scope == kind.holds and inside.live_while is not None:
                 column, states = inside.live_while
-                return self.store.load_own_keys(kind, scope, column, states)
-        return []
+                alive = self.store.load_own_keys(kind, scope, column, states)
+                if not self.evidence.believes(kind, "process"):
+                    return alive, None
+                return alive, {kind.field(column).source: {"$in": sorted(states)}}
+        return [], None
 
     def _move_watermark(
         self, kind: Kind, scope: ScopeOf, walked: Walked, began_at: datetime

@@ -2,8 +2,8 @@
 
 No source states it, so it is seen or not believed. An edit counts where the object's own process
 gave no sign of life in between: then nothing but the edit can have moved that time. Light fields
-(tags, notes, names) and heavy ones (config, summary) are judged apart. One edit that left the time
-standing outweighs any number that moved it.
+(tags, notes, names) and heavy ones (config, summary) are judged apart, and so is what the object's
+own process does. One change that left the time standing outweighs any number that moved it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ def judge_edit(kind: Kind, old: Row, new: Row) -> dict[str, bool]:
     stamp = kind.stamped_by
     if stamp is None or old[stamp] is None or new[stamp] is None:
         return {}
-    if old["deleted_at"] is not None or any(old[name] != new[name] for name in kind.restless):
+    if old["deleted_at"] is not None:
+        return {}
+    if kind.heard_by and old[kind.heard_by] != new[kind.heard_by]:
+        return {"process": new[stamp] > old[stamp]}
+    if any(old[name] != new[name] for name in kind.restless):
         return {}
     has_moved = new[stamp] > old[stamp]
     quiet = {stamp, *kind.restless}

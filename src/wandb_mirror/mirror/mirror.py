@@ -237,10 +237,28 @@ class Mirror(Reader):
                 self.stop,
                 self.progress,
                 self.settings.upstream.workers,
+                {"artifacts.skip_types": self.settings.artifacts.skip_types},
             )
             verifier = Verifier(store, warehouse, reach, is_deep)
-            for row in find_projects(store, projects):
-                verifier.compare_project(row)
+            rows = find_projects(store, projects)
+            sync_id = store.begin_sync(self.now())
+            status = "verify failed"
+            try:
+                for row in rows:
+                    verifier.compare_project(row)
+                status = verifier.verdict.status
+            finally:
+                used = connection.upstream.client.usage
+                store.finish_sync(
+                    sync_id,
+                    now=self.now(),
+                    status=status,
+                    requests=used.requests,
+                    retries=used.retries,
+                    throttled=used.throttled,
+                    bytes_received=used.bytes_received,
+                    rows=0,
+                )
         if repairs and (verifier.verdict.different or verifier.verdict.behind):
             named = list(projects) or None
             self.sync(named or [], is_full_refresh=bool(verifier.verdict.different))

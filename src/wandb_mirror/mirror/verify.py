@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from wandb_mirror.errors import NotOffered
+from wandb_mirror.errors import NotFound, NotOffered
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.history.lines import parse_steps
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import HistoryCursor, Row, RowPage, ScopeOf, StepsRequest
-from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.kinds.spec import Follow, Kind
 from wandb_mirror.pull.listing import Listing
 from wandb_mirror.pull.plan import plan_window
 from wandb_mirror.pull.reach import Reach
@@ -41,6 +41,13 @@ class Verdict:
     compared: dict[str, int] = field(default_factory=dict)
     behind: list[Difference] = field(default_factory=list)
     different: list[Difference] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """What ``sync_log`` says of the comparison."""
+        if self.different:
+            return "verified: different"
+        return "verified: behind" if self.behind else "verified: equal"
 
     @property
     def is_equal(self) -> bool:
@@ -75,6 +82,19 @@ class Verifier:
                     self._compare_listing(kind, scope)
             elif kind.shape == "steps":
                 self._compare_histories(kind, scope)
+            elif self.is_deep and kind.follows is not None and kind.shape in ("connection", "list"):
+                with suppress(NotOffered):
+                    self._compare_children(kind, kind.follows, scope)
+
+    def _compare_children(self, kind: Kind, follow: Follow, place: ScopeOf) -> None:
+        """Compare the listings of each parent that has any: one request a parent."""
+        parent = next(each for each in KINDS if each.plural == follow.parent)
+        where: dict[str, object] = {**place.columns(parent.scope_columns[:1])}
+        for due in self.store.load_due(kind, follow, parent, where, takes_all=True):
+            if not due.is_gone:
+                scope = replace(due.scope, entity=place.entity, project=place.project)
+                with suppress(NotFound):  # the parent is gone; its own comparison says so
+                    self._compare_listing(kind, scope)
 
     def _compare_listing(self, kind: Kind, scope: ScopeOf) -> None:
         listing = Listing(kind, scope)

@@ -6,7 +6,7 @@ where the walk has yet to come. What is gone is not found this way; the caller c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,8 +17,8 @@ from wandb_mirror.pull.listing import Listing, spell_value
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.walk import Walked, read_changed
 
-NAMES_TOGETHER = 200
-"""Objects asked for by name in one request."""
+NAMES_TOGETHER, NAMES_IN_PASSING = 200, 5000
+"""Objects asked for by name in one request: where all are expected, and where next to none is."""
 NEVER = "2999-01-01T00:00:00Z"
 
 
@@ -30,10 +30,12 @@ def walk_changes(
     column: str,
     since: datetime,
     named: Sequence[str] = (),
+    unless: Mapping[str, Any] | None = None,
     also_whole: Collection[str] = (),
 ) -> Walked:
     """Read what changed in a scope since a time by ``column``, and whatever became of ``named``.
 
+    Of those, ``unless`` leaves out what passes this filter of upstream's: what is as it was.
     ``also_whole`` is read though nothing seems to change. Says ``incomplete`` where upstream did
     not come to an end.
     """
@@ -43,7 +45,7 @@ def walk_changes(
     try:
         changed = read_changed(kind, scope, reach, listing, (), task)
         others = [own_key for own_key in named if own_key not in listing.seen]
-        again = read_changed(kind, scope, reach, _Named(kind, scope, others), (), task)
+        again = read_changed(kind, scope, reach, _Named(kind, scope, others, unless), (), task)
         rest = [own_key for own_key in also_whole if own_key not in listing.seen]
         deep = read_changed(kind, scope, reach, _Known(kind, rest), rest, task)
     finally:
@@ -86,14 +88,19 @@ class _Named:
     kind: Kind
     scope: ScopeOf
     own_keys: Sequence[str]
+    unless: Mapping[str, Any] | None
 
     def pages(self, reach: Reach) -> Iterator[list[Row]]:
         """Yield the rows of those that upstream still shows."""
         source = self.kind.field(self.kind.own_key).source
-        for start in range(0, len(self.own_keys), NAMES_TOGETHER):
-            wanted = self.own_keys[start : start + NAMES_TOGETHER]
-            some = replace(self.kind, seek=None, page_size=len(wanted))
-            listing = Listing(some, self.scope, only={source: {"$in": list(wanted)}})
+        together = NAMES_TOGETHER if self.unless is None else NAMES_IN_PASSING
+        for start in range(0, len(self.own_keys), together):
+            wanted = self.own_keys[start : start + together]
+            only: dict[str, Any] = {source: {"$in": list(wanted)}}
+            if self.unless is not None:
+                only = {"$and": [only, {"$nor": [dict(self.unless)]}]}
+            some = replace(self.kind, seek=None, page_size=min(len(wanted), self.kind.page_size))
+            listing = Listing(some, self.scope, only=only)
             for rows in listing.pages(reach):
                 yield [row for row in rows if row[self.kind.own_key] in wanted]
 

@@ -1,0 +1,99 @@
+"""The examples for operations can be read, and every flag in them is one that there is."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wandb_mirror.cli.jsonlog import wants_json
+from wandb_mirror.cli.main import cli, main
+from wandb_mirror.sandbox import Sandbox, generate_world
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+def read_unit(name):
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str
+    parser.read_string((EXAMPLES / name).read_text())
+    return parser
+
+
+def commands():
+    """Return every command line of the examples and of the page about them."""
+    found = [read_unit("wandb-mirror.service")["Service"]["ExecStart"].split(maxsplit=1)[1]]
+    found += [
+        line.partition(" wandb-mirror ")[2].partition(" 2>>")[0]
+        for line in (EXAMPLES / "crontab").read_text().splitlines()
+        if " wandb-mirror " in line and not line.startswith("#")
+    ]
+    job = yaml.safe_load((EXAMPLES / "kubernetes-cronjob.yaml").read_text())
+    [container] = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    found.append(shlex.join(container["args"]))
+    action = yaml.safe_load((EXAMPLES / "github-action.yml").read_text())
+    runs = [step["run"] for step in action["jobs"]["sync"]["steps"] if "run" in step]
+    found += [run.partition(" ")[2] for run in runs if run.startswith("wandb-mirror ")]
+    page = (ROOT / "docs" / "operations.md").read_text()
+    quoted = re.findall(r"`wandb-mirror ([^`…]+)`", page)
+    return found + [each.replace("SECONDS", "60") for each in quoted]
+
+
+def test_there_are_commands_in_every_example():
+    assert len(commands()) >= 10
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_flag_of_an_example_is_one_that_there_is(command):
+    context = cli.make_context("wandb-mirror", shlex.split(command))
+    name, found, rest = cli.resolve_command(context, [*context._protected_args, *context.args])
+    found.make_context(name, rest, parent=context)
+
+
+def test_units_and_schedules_are_what_their_readers_expect():
+    service, timer = read_unit("wandb-mirror.service"), read_unit("wandb-mirror.timer")
+    assert service["Service"]["Type"] == "oneshot"
+    assert timer["Install"]["WantedBy"] == "timers.target"
+    assert {"OnBootSec", "OnUnitActiveSec"} <= set(timer["Timer"])
+    lines = (EXAMPLES / "crontab").read_text().splitlines()
+    for line in lines:
+        if line and line[0] in "*0123456789":
+            assert re.fullmatch(r"([\d*/,-]+ ){5}\S.*", line)
+    job = yaml.safe_load((EXAMPLES / "kubernetes-cronjob.yaml").read_text())
+    assert (job["apiVersion"], job["kind"]) == ("batch/v1", "CronJob")
+    assert len(job["spec"]["schedule"].split()) == 5
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+
+
+def test_structured_logs_are_one_json_object_a_line(tmp_path, capsys, monkeypatch):
+    with Sandbox(generate_world(projects=1, runs=2, steps=5, entity="crew")) as box:
+        for name, value in {
+            "HOME": str(tmp_path),
+            "WANDB_BASE_URL": box.base_url,
+            "WANDB_API_KEY": box.api_key,
+            "WANDB_MIRROR": str(tmp_path / "mirror"),
+        }.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as done:
+            main(["--log-format", "json", "sync", "crew"])
+        assert done.value.code == 0
+        with pytest.raises(SystemExit) as done:
+            main(["--log-format", "json", "sync", "crew/typo"])
+        assert done.value.code == 1
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert all(line["at"].endswith("Z") for line in lines)
+    events = [line["event"] for line in lines]
+    assert {"begin", "end", "sync", "error"} <= set(events)
+    assert lines[-1]["exit_code"] == 1
+
+
+def test_the_form_of_logs_is_known_before_anything_else():
+    assert wants_json(["--log-format", "json", "sync"])
+    assert wants_json(["--log-format=json"])
+    assert not wants_json(["sync", "json", "--log-format", "text"])

@@ -1,0 +1,97 @@
+"""The laws of syncing at full counts: what ``make soak`` prints goes into docs/reliability.md.
+
+    python tests/soak.py [--short]
+
+Ends with an error at the first law that does not hold.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from hypothesis import HealthCheck, settings  # noqa: E402
+from hypothesis.stateful import run_state_machine_as_test  # noqa: E402
+
+from mirror import test_kill as kill  # noqa: E402
+from mirror.changing import Changing  # noqa: E402
+from mirror.faulty import FAULTS, sync_through  # noqa: E402
+from mirror.making import TEAM, make_world, open_mirror  # noqa: E402
+from wandb_mirror.sandbox import Sandbox  # noqa: E402
+from wandb_mirror.upstream.client import Client  # noqa: E402
+
+
+def soak_changes(examples: int, steps: int) -> None:
+    """Run the change law under each behaviour of the time of the latest change."""
+    for updated_at in ("moves", "still", "absent"):
+        machine = type("Machine", (Changing,), {"updated_at": updated_at})
+        chosen = settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        began = time.perf_counter()
+        run_state_machine_as_test(machine, settings=chosen)
+        say("change", f"`updatedAt` {updated_at}", machine.syncs, began)
+
+
+def soak_faults(seeds: int) -> None:
+    """Run the fault law with all faults at once and with each alone."""
+    Client._sleep = lambda _self, _seconds: None
+    for name, faults in {"all at once": FAULTS, **{n: {n: f} for n, f in FAULTS.items()}}.items():
+        began = time.perf_counter()
+        with tempfile.TemporaryDirectory() as place:
+            taken = [sync_through(Path(place), faults, seed=seed) for seed in range(seeds)]
+        say("fault", f"{name}, in 10% of replies", sum(taken), began)
+
+
+def soak_crashes(requests: int, commits: int) -> None:
+    """Kill syncs at so many requests and commits, from an empty folder and from an old mirror."""
+    world = make_world(seed=3)
+    with Sandbox(world) as box, tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        open_mirror(folder / "old", box).sync([TEAM])
+        kill.change(world)
+        starts = {
+            "an old mirror": kill.sync_unbroken(box, folder / "old", folder / "wanted"),
+            "nothing": kill.sync_unbroken(box, None, folder / "fresh"),
+        }
+        for where, wanted in (("request", requests), ("commit", commits)):
+            for name, start in starts.items():
+                began = time.perf_counter()
+                places = start.places[where]
+                chosen = sorted(set(kill.spread(places, min(wanted, places))))
+                for number in chosen:
+                    with tempfile.TemporaryDirectory() as once:
+                        kill.kill_and_finish(Path(once), start, where, number)
+                say(
+                    "crash",
+                    f"from {name}, at {len(chosen)} of {places} {where}s",
+                    len(chosen),
+                    began,
+                )
+
+
+def say(law: str, what: str, count: int, began: float) -> None:
+    """Print a row of the table."""
+    print(f"| {law} | {what} | {count} | {time.perf_counter() - began:.0f} s |", flush=True)
+
+
+def main() -> None:
+    """Run everything."""
+    is_short = "--short" in sys.argv
+    print("| law | under | syncs | took |\n|---|---|---|---|", flush=True)
+    soak_changes(2 if is_short else 100, 10 if is_short else 40)
+    soak_faults(1 if is_short else 10)
+    soak_crashes(2 if is_short else 60, 2 if is_short else 40)
+    print("\nevery law held")
+
+
+if __name__ == "__main__":
+    main()
