@@ -38,6 +38,7 @@ from wandb_mirror.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     from wandb_mirror.mirror.doctor import Finding
     from wandb_mirror.mirror.verify import Verdict
+    from wandb_mirror.push.report import PushReport
 
 WAREHOUSE_NAME = "warehouse.duckdb"
 LOCK_PATIENCE_SECONDS = 600.0
@@ -210,6 +211,22 @@ class Mirror(Reader):
             named = list(projects) or None
             self.sync(named or [], is_full_refresh=bool(verifier.verdict.different))
         return verifier.verdict
+
+    def push(
+        self, *paths: str, is_dry: bool = False, is_forced: bool = False, again: bool = False
+    ) -> PushReport:
+        """Push the edits that wait, those at or below some paths or all, then publish.
+
+        ``is_dry`` sends nothing and returns the mutations; ``is_forced`` also sends what a running
+        run may overwrite; ``again`` tries what was refused once more. Raises ``NotMirrored`` and
+        what ``sync`` raises; what was sent is written down.
+        """
+        from wandb_mirror.mirror.edits import matching, push_edits, try_again  # noqa: PLC0415
+
+        chosen = matching(paths)
+        if again:
+            try_again(self, chosen)
+        return push_edits(self, is_dry=is_dry, is_forced=is_forced, chosen=chosen)
 
     def publish(self) -> Path | None:
         """Publish what the store and the warehouse hold; None where nothing has changed."""

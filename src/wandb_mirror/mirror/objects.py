@@ -36,7 +36,7 @@ def load_run(published: Published, entity: str, project: str, run_id: str) -> di
     """Return a run with its config and summary parsed; raises ``NotMirrored``."""
     found = _load_one(
         published,
-        "SELECT * EXCLUDE (run_no) FROM runs WHERE entity = ? AND project = ? AND run_id = ?",
+        "SELECT * EXCLUDE (run_no) FROM main.runs WHERE entity = ? AND project = ? AND run_id = ?",
         [entity, project, run_id],
     )
     if found is None:

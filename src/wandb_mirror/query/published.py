@@ -19,6 +19,7 @@ import duckdb
 
 from wandb_mirror.errors import BadQuery, CorruptFile, NotMirrored
 from wandb_mirror.query.answer import ROWS_TOGETHER, Answer, answer_of_result, said_plainly
+from wandb_mirror.query.overlay import Layer, lay
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +44,7 @@ class Published:
     _identity: tuple[int, int] = field(init=False, repr=False)
     _kept: dict[Hashable, Any] = field(init=False, repr=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+    _session: str = field(init=False, repr=False, default=SESSION)
 
     @classmethod
     def open(cls, path: Path) -> Published:
@@ -69,6 +71,7 @@ class Published:
                 "'wandb-mirror publish' makes it anew"
             ) from error
         self._connection = connection
+        self._session = SESSION
         self._kept.clear()
 
     def _identify(self) -> tuple[int, int]:
@@ -87,6 +90,14 @@ class Published:
         self._connection.close()
         self._attach()
         return True
+
+    def lay_over(self, layer: Layer) -> None:
+        """Show changed rows in the place of the file's; once for each opening of the file."""
+        with self._lock:
+            path = lay(self._connection, layer)
+            self._connection.execute(path)
+        self._session = f"{SESSION}; {path}"
+        self._kept.clear()
 
     def close(self) -> None:
         """Close the file."""
@@ -151,7 +162,7 @@ class Published:
     def ask(self, sql: str, parameters: Parameters = ()) -> Answer:
         """Return the answer to anybody's query; raises ``BadQuery``."""
         with said_plainly():
-            result = self._connection.cursor().execute(SESSION)
+            result = self._connection.cursor().execute(self._session)
             result.execute(sql, _given(parameters))
         return answer_of_result(result, partial(self._relation, sql, parameters))
 

@@ -25,6 +25,7 @@ from wandb_mirror.store.checkpoints import (
 from wandb_mirror.store.conditions import Key
 from wandb_mirror.store.digest import Digest
 from wandb_mirror.store.engine import open_engine, translated
+from wandb_mirror.store.outbox import Outbox
 
 OnCommit = Callable[[str], None]
 PAIR = "pair_id"
@@ -95,6 +96,11 @@ class Store:
         """Run one transaction that only reads; it sees one state, and blocks nobody."""
         with translated(self.path), self._engine.connect() as connection:
             yield connection.execution_options(reads_only=True)
+
+    @property
+    def outbox(self) -> Outbox:
+        """What was edited and waits to be pushed."""
+        return Outbox(self._writing, self._reading)
 
     def load_fact(self, name: str) -> str | None:
         """Return a fact, or None where it was never saved."""
@@ -234,6 +240,11 @@ class Store:
         with self._writing(f"inaccessible {kind.plural}") as connection:
             return gone.mark_inaccessible(connection, kind, key, now)
 
+    def mark_deleted(self, kind: Kind, key: Key, *, now: datetime) -> None:
+        """Mark one object as deleted upstream."""
+        with self._writing(f"deleted {kind.plural}") as connection:
+            gone.mark_deleted(connection, kind, key, now)
+
     def forget(self, project_id: str) -> int:
         """Remove everything of a project; return how many rows that were."""
         with self._writing("forgotten") as connection:
@@ -270,6 +281,10 @@ class Store:
         """Return the log of syncs, oldest first."""
         with self._reading() as connection:
             return books.load_log(connection)
+
+    def load_pending(self) -> list[Row]:
+        """Return what was edited and is not upstream, as readers see it."""
+        return self.outbox.load_pending()
 
     def save_error(self, kind: str, key: str, error: str, *, now: datetime) -> None:
         """Record that an object could not be read."""
