@@ -39,9 +39,15 @@ class Parts(Protocol):
 
     folder: Path
     progress: Progress
-    now: Callable[[], datetime]
-    on_commit: Callable[[str], None]
     stop: Event
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """What gives the time as the store keeps it."""
+
+    @property
+    def on_commit(self) -> Callable[[str], None]:
+        """What hears of each commit."""
 
     @property
     def store_path(self) -> Path:

@@ -23,7 +23,8 @@ from wandb_mirror.progress import Progress
 from wandb_mirror.push.documents import Sending, mutation_document, read_reply
 from wandb_mirror.push.plan import Plan, judge_reply, plan_object
 from wandb_mirror.push.report import PushReport
-from wandb_mirror.store.outbox import Cell, Outcome
+from wandb_mirror.store.edit_rows import Cell
+from wandb_mirror.store.outbox import Outcome
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.asking import ask
 from wandb_mirror.upstream.shapes import ALIASES, Upstream
