@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wandb_mirror.cli.context import Wish, pass_wish
+from wandb_mirror.cli.text import readable
 from wandb_mirror.errors import BudgetSpent, Interrupted, Locked, Retry
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ WITH_SKIPS = 3
 @click.option(
     "--watch", type=click.IntRange(1), metavar="SECONDS", help="Sync again so often, until Ctrl-C."
 )
+@click.option("--push", is_flag=True, help="Push the edits that wait first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @pass_wish
 def sync_command(  # noqa: PLR0913
@@ -48,6 +50,7 @@ def sync_command(  # noqa: PLR0913
     *,
     full_refresh: bool,
     no_history: bool,
+    push: bool,
     as_json: bool,
 ) -> int:
     """Pull what changed upstream into the mirror and publish it.
@@ -61,6 +64,7 @@ def sync_command(  # noqa: PLR0913
     mirror = wish.open_mirror({key: value for key, value in overrides.items() if value is not None})
 
     def sync_once() -> int:
+        is_pushed = not push or push_first(wish, mirror)
         report = mirror.sync(
             targets,
             only=_split(only),
@@ -68,10 +72,21 @@ def sync_command(  # noqa: PLR0913
             is_full_refresh=full_refresh,
         )
         print_report(wish, mirror, report, as_json=as_json)
-        return WITH_SKIPS if report.has_skips else 0
+        return WITH_SKIPS if report.has_skips or not is_pushed else 0
 
     with stopping_gently(mirror):
         return sync_once() if watch is None else keep_syncing(sync_once, mirror.stop, watch)
+
+
+def push_first(wish: Wish, mirror: Mirror) -> bool:
+    """Push what waits and say what became of it; True where nothing is left to be looked at."""
+    if mirror.desk.look().count == 0:
+        return True
+    report = mirror.push()
+    for message in report.messages:
+        click.echo(readable(message), err=True)
+    wish.say(f"{report.pushed} edits pushed, {report.conflicts} in conflict")
+    return report.is_complete
 
 
 def keep_syncing(sync_once: Callable[[], int], stop: threading.Event, seconds: float) -> int:

@@ -176,6 +176,9 @@ def print_status(status: Mapping[str, Any]) -> None:
         ended = last["finished_at"] or "not finished"
         click.echo(f"last sync  {last['status']}, {ended}, {last['requests'] or 0} requests")
     click.echo(f"complete   {status['last_complete_sync_at'] or 'never'}")
+    if status["edits"]:
+        counts = ", ".join(f"{count} {state}" for state, count in status["edits"].items())
+        click.echo(f"edits      {counts}; 'wandb-mirror diff' shows them")
     if status["is_locked"]:
         click.echo(f"working    {status['holder']}")
     if status["server_lacks"]:

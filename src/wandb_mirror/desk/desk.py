@@ -14,6 +14,7 @@ from wandb_mirror.edits.catalog import editable_of
 from wandb_mirror.edits.cells import Change
 from wandb_mirror.edits.checks import find_fault
 from wandb_mirror.edits.edit import Edit, Target
+from wandb_mirror.edits.values import encode
 from wandb_mirror.errors import BadEdit, NotMirrored
 from wandb_mirror.query.published import Published
 from wandb_mirror.store.waiting import Waiting, count_waiting
@@ -53,7 +54,7 @@ class Desk:
             )
         for target, change in made:
             spec = editable_of(target.kind).field(change.field)
-            fault = find_fault(spec, change)
+            fault = find_fault(spec, change) or _find_unwritable(change)
             if fault is not None:
                 raise BadEdit(f"{target.path}: {fault}")
         with Store.open(self.store_path) as store:
@@ -76,6 +77,15 @@ class Desk:
         if unshown:
             (lay_edits if in_tables else lay_pending)(published, unshown)
         return len(unshown)
+
+
+def _find_unwritable(change: Change) -> str | None:
+    """Return what is wrong with a value that JSON cannot hold, None where it can."""
+    try:
+        encode(change.local)
+    except (TypeError, ValueError, RecursionError) as error:
+        return f"{change.field} {change.key}: JSON cannot hold this value ({error}); convert it"
+    return None
 
 
 def utc_now() -> datetime:

@@ -243,6 +243,14 @@ class Mirror(Reader):
         with self.work("forget") as (store, warehouse):
             kind = next(each for each in KINDS if each.holds == "project")
             [row] = find_projects(store, [project])
+            if any(
+                each.target.project_id == row[kind.own_key] and each.state != "done"
+                for each in store.outbox.load()
+            ):
+                raise BadSettings(
+                    f"edits of {project} wait to be pushed and would be lost; "
+                    f"'wandb-mirror push {project}' or 'wandb-mirror discard {project}' first"
+                )
             store.forget(row[kind.own_key])
             warehouse.take(store)
             warehouse.forget(row[kind.own_key])

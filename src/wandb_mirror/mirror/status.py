@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def read_status(folder: Path, store_path: Path, published_path: Path) -> dict[st
                 None,
             ),
             "sync_errors": [_spell(each) for each in errors],
+            "edits": dict(Counter(edit.state for edit in store.outbox.load())),
             "is_locked": is_locked(folder),
         }
         if status["is_locked"]:
