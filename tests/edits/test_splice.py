@@ -32,7 +32,7 @@ def test_the_last_member_goes_with_the_comma_before_it():
     assert set_members("{}", {"a": 1, "b": 2}) == '{"a":1,"b":2}'
 
 
-@pytest.mark.parametrize("text", ["[1]", "1", '{"a"', '{"a":1', "", '{"a":1,,}', '{1:2}'])
+@pytest.mark.parametrize("text", ["[1]", "1", '{"a"', '{"a":1', "", '{"a":1,,}', "{1:2}"])
 def test_what_is_no_object_is_refused(text):
     with pytest.raises(ValueError):
         set_members(text, {"b": 1})
