@@ -140,6 +140,14 @@ class Mirror(Reader):
                     return sync.run(wanted)
                 finally:
                     connection.remember(store, self.now())
+                    self._let_go(store)
+
+    def _let_go(self, store: Store) -> None:
+        """Forget the edits whose replies are published now."""
+        if self.desk.look().count:
+            from wandb_mirror.mirror.edits import let_go  # noqa: PLC0415
+
+            let_go(self, store)
 
     def connect(self) -> Connection:
         """Return a connection to upstream; nothing is sent yet."""

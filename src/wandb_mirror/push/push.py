@@ -177,6 +177,12 @@ class Pusher:
         if not self.is_dry:
             outcomes = [outcome for plan in plans for outcome in plan.outcomes]
             sent = [each for plan in plans for each in plan.sending]
+            seen = [
+                plan.fresh
+                for plan in plans
+                if plan.fresh is not None
+                and any(outcome.edit.state == "done" for outcome in plan.outcomes)
+            ]
             self._record(
                 [
                     *outcomes,
@@ -185,7 +191,8 @@ class Pusher:
                         Outcome(replace(each, state="sent", attempts=each.attempts + 1), "")
                         for each in sent
                     ),
-                ]
+                ],
+                (kind, seen),
             )
         return plans
 
