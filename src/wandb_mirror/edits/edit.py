@@ -14,6 +14,9 @@ State = Literal["pending", "sent", "done", "conflict", "refused"]
 has it, the published file does not show it yet. conflict: both sides changed it. refused: upstream
 does not take it. One that is discarded is in the audit alone."""
 
+SETTLE = "settle it with 'wandb-mirror resolve --ours' or '--theirs'"
+"""What to do with a conflict; the path follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

@@ -8,14 +8,13 @@ from typing import Any
 
 from wandb_mirror.edits.cells import Change, cell_of, make_wire, read_cells, read_stored
 from wandb_mirror.edits.checks import find_fault
-from wandb_mirror.edits.edit import Edit, Target
+from wandb_mirror.edits.edit import SETTLE, Edit, Target
 from wandb_mirror.edits.judge import judge
 from wandb_mirror.edits.spec import Editable, EditField
 from wandb_mirror.edits.values import ABSENT, encode, is_same
 from wandb_mirror.kinds.pages import Row
 from wandb_mirror.store.outbox import Outcome
 
-SETTLE = "settle it with 'wandb-mirror resolve --ours' or '--theirs'"
 DISCARD = "take it back with 'wandb-mirror discard {0}'"
 WAITS = (
     "the run still runs and would overwrite this; it is sent by a push after the run ended, or now "

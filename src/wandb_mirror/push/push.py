@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from wandb_mirror.edits.catalog import EDITABLES
+from wandb_mirror.edits.cells import Change
 from wandb_mirror.edits.edit import Edit, Target
 from wandb_mirror.edits.spec import Editable
 from wandb_mirror.errors import Interrupted, NotFound, Refused, Retry, UpstreamBroken
@@ -197,11 +198,14 @@ class Pusher:
         return plans
 
     def _record(
-        self, outcomes: Iterable[Outcome], rows: tuple[Kind, list[Row]] | None = None
+        self,
+        outcomes: Iterable[Outcome],
+        rows: tuple[Kind, list[Row]] | None = None,
+        lost: Sequence[tuple[Target, Change]] = (),
     ) -> None:
         listed = list(outcomes)
         if listed:
-            self.store.outbox.record(listed, now=self.now(), who=self.who, rows=rows)
+            self.store.outbox.record(listed, now=self.now(), who=self.who, rows=rows, lost=lost)
 
     def _send(self, kind: Kind, editable: Editable, scope: ScopeOf, plans: Sequence[Plan]) -> None:
         """Send what was planned, and write down what upstream makes of it."""
@@ -213,16 +217,16 @@ class Pusher:
         data, document = ask(self.upstream.client, self.upstream.capabilities, kind, make)
         outcomes: list[Outcome] = []
         rows: list[Row] = []
+        overwritten: list[tuple[Target, Change]] = []
         for number, (plan, sending) in enumerate(zip(plans, sendings, strict=True)):
             reply = read_reply(kind, editable, data, document, sending, number)
             found, lost = judge_reply(editable, plan, reply.before, reply.after)
             outcomes += found
             rows.append(reply.after)
-            if lost:
-                self.report.races += len(lost)
-                self.store.outbox.put_back(lost, now=self.now())
+            overwritten += lost
+        self.report.races += len(overwritten)
         self.report.count(outcomes, is_sent=True)
-        self._record(outcomes, (kind, rows))
+        self._record(outcomes, (kind, rows), overwritten)
 
     def _note_dry(
         self, kind: Kind, editable: Editable, scope: ScopeOf, plans: Sequence[Plan]

@@ -14,7 +14,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from wandb_mirror.edits.cells import Change
-from wandb_mirror.edits.edit import Edit, Target, coalesce
+from wandb_mirror.edits.edit import SETTLE, Edit, Target, coalesce
 from wandb_mirror.jsontext import clean
 from wandb_mirror.kinds.pages import Row
 from wandb_mirror.kinds.spec import Kind
@@ -55,45 +55,7 @@ class Outbox:
     def queue(self, made: Sequence[tuple[Target, Change]], *, now: datetime) -> int:
         """Take edits in; return how many cells wait because of them."""
         with self._writing("edits queued") as connection:
-            targets = dict.fromkeys((each.kind, each.project_id, each.own_key) for each, _ in made)
-            before = {each.cell: each for each in load_edits(connection, about(targets))}
-            after: dict[Cell, Edit | None] = {}
-            for target, given in made:
-                change = _cleaned(given)
-                cell = (target.kind, target.project_id, target.own_key, change.field, change.key)
-                known = after[cell] if cell in after else before.get(cell)
-                after[cell] = coalesce(known, target, change)
-            kept = {
-                cell: edit
-                for cell, edit in after.items()
-                if _spell(edit, now) != _spell(before.get(cell), now)
-            }
-            delete_edits(connection, [cell for cell, edit in kept.items() if edit is None])
-            version = _move_version(connection) if kept else 0
-            there = [edit for edit in kept.values() if edit is not None]
-            save_edits(connection, [replace(edit, revision=version) for edit in there], now)
-            return sum(edit is not None for edit in after.values())
-
-    def put_back(self, lost: Sequence[tuple[Target, Change]], *, now: datetime) -> None:
-        """Take in what a push has overwritten, to be written again.
-
-        Where the cell is edited here too, it is a conflict: no one can tell which is meant.
-        """
-        new: list[tuple[Target, Change]] = []
-        with self._writing("overwritten edits kept") as connection:
-            targets = dict.fromkeys((t.kind, t.project_id, t.own_key) for t, _ in lost)
-            known = {each.cell: each for each in load_edits(connection, about(targets))}
-            clashes: list[Edit] = []
-            for target, change in lost:
-                cell = (target.kind, target.project_id, target.own_key, change.field, change.key)
-                own = known.get(cell)
-                if own is None or own.state == "done":
-                    new.append((target, change))
-                else:
-                    why = "a push overwrote what somebody else wrote here; see 'resolve'"
-                    clashes.append(replace(own, state="conflict", upstream=change.local, error=why))
-            save_edits(connection, clashes, now)
-        self.queue(new, now=now)
+            return _take_in(connection, made, now)
 
     def load(self, states: Collection[str] = ()) -> list[Edit]:
         """Return the edits in some states, or all; by path, then by field."""
@@ -108,10 +70,12 @@ class Outbox:
         now: datetime,
         who: str,
         rows: tuple[Kind, Sequence[Row]] | None = None,
+        lost: Sequence[tuple[Target, Change]] = (),
     ) -> None:
         """Write down what became of edits, with the rows that upstream replied.
 
         An edit of the same cell that was made meanwhile stays; what upstream replied is its base.
+        What a push has overwritten, ``lost``, is taken in to be written again.
         """
         with self._writing("edits recorded") as connection:
             sequence: dict[tuple[str, str], int] = {}
@@ -131,6 +95,7 @@ class Outbox:
                 kept += _rebased(known.get(edit.cell), edit)
             save_edits(connection, kept, now)
             _audit(connection, [each for each in listed if each.result], now=now, who=who)
+            _put_back(connection, lost, now)
             _move_version(connection)
 
     def discard(self, cells: Sequence[Cell], *, now: datetime, who: str) -> int:
@@ -173,6 +138,58 @@ class Outbox:
         with self._reading() as connection:
             rows = connection.execute(sa.select(pushed).order_by(pushed.c.number)).mappings()
             return [dict(row) for row in rows]
+
+
+def _take_in(
+    connection: sa.Connection, made: Sequence[tuple[Target, Change]], now: datetime
+) -> int:
+    """Take edits in; return how many cells wait because of them."""
+    targets = dict.fromkeys((each.kind, each.project_id, each.own_key) for each, _ in made)
+    before = {each.cell: each for each in load_edits(connection, about(targets))}
+    after: dict[Cell, Edit | None] = {}
+    for target, given in made:
+        change = _cleaned(given)
+        cell = _cell_of(target, change)
+        known = after[cell] if cell in after else before.get(cell)
+        after[cell] = coalesce(known, target, change)
+    kept = {
+        cell: edit
+        for cell, edit in after.items()
+        if _spell(edit, now) != _spell(before.get(cell), now)
+    }
+    delete_edits(connection, [cell for cell, edit in kept.items() if edit is None])
+    version = _move_version(connection) if kept else 0
+    there = [edit for edit in kept.values() if edit is not None]
+    save_edits(connection, [replace(edit, revision=version) for edit in there], now)
+    return sum(edit is not None for edit in after.values())
+
+
+def _put_back(
+    connection: sa.Connection, lost: Sequence[tuple[Target, Change]], now: datetime
+) -> None:
+    """Take in what a push has overwritten.
+
+    Where the cell is edited here too, it is a conflict: no one can tell which is meant.
+    """
+    if not lost:
+        return
+    targets = dict.fromkeys((each.kind, each.project_id, each.own_key) for each, _ in lost)
+    known = {each.cell: each for each in load_edits(connection, about(targets))}
+    new: list[tuple[Target, Change]] = []
+    clashes: list[Edit] = []
+    for target, change in lost:
+        own = known.get(_cell_of(target, change))
+        if own is None or own.state == "done":
+            new.append((target, change))
+        else:
+            why = f"a push overwrote what somebody else wrote here; {SETTLE} {target.path}"
+            clashes.append(replace(own, state="conflict", upstream=change.local, error=why))
+    save_edits(connection, clashes, now)
+    _take_in(connection, new, now)
+
+
+def _cell_of(target: Target, change: Change) -> Cell:
+    return (target.kind, target.project_id, target.own_key, change.field, change.key)
 
 
 def _spell(edit: Edit | None, now: datetime) -> Row | None:
