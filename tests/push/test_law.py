@@ -258,6 +258,29 @@ class MergeLaw(RuleBasedStateMachine):
         self.watch()
         self.check()
 
+    @rule(
+        run_id=RUN_IDS,
+        mine=st.sampled_from(["notes", "tag", "key"]),
+        theirs=st.sampled_from(["notes", "tag", "key"]),
+        tag=TAGS,
+        key=KEYS,
+        tags=TAGS,
+        keys=KEYS,
+    )
+    def race(self, run_id, mine, theirs, tag, key, tags, keys):
+        """Push in the moment in which somebody else writes to the same run."""
+        if mine == "notes":
+            self.write_notes(run_id)
+        elif mine == "tag":
+            self.switch_tag(run_id, tag)
+        else:
+            self.set_key(run_id, key, goes=False)
+        self.client.act = lambda: self.somebody(run_id, theirs, tags, keys)
+        self.push_once()
+        self.client.act = None
+        self.watch()
+        self.check()
+
     def push_once(self):
         pusher = Pusher(self.store, self.upstream, "me", lambda: NOW, Silence(), threading.Event())
         return pusher.run()
@@ -289,7 +312,7 @@ class MergeLaw(RuleBasedStateMachine):
         now = self.every_cell()
         edits = {(e.target.own_key, e.field, e.key): e for e in self.store.outbox.load()}
         for cell, value in list(self.theirs.items()):
-            if is_same(now[cell], value) or cell[1] == "tags":
+            if is_same(now[cell], value) or (cell[1] == "tags" and cell in self.known):
                 continue
             shown = self.known.get(cell, [])
             edit = edits.get(cell)

@@ -95,7 +95,9 @@ class KeyLayer:
             self.replaced.append(_distrust(misfits))
         if self._new:
             nothing = of_columns({"key_no": pa.int32()}, [])
-            self.members.append(Members("keys", ("key_no",), nothing, of_columns(KEYS, self._new)))
+            self.members.append(
+                Members("keys", ("key_no",), nothing, of_columns(KEYS, self._name_new()))
+            )
 
     def _load_numbers(self, source: str, projects: Sequence[int]) -> None:
         for key_no, project_no, path in self.published.rows(
@@ -104,6 +106,26 @@ class KeyLayer:
             [source, projects],
         ):
             self._numbers[source, project_no, tuple(loads(path))] = key_no
+
+    def _name_new(self) -> list[tuple[int, int, str, str, str]]:
+        """Return the new keys with the names that publishing would give them: no two alike."""
+        taken = {
+            (project_no, source, name)
+            for project_no, source, name in self.published.rows(
+                "SELECT project_no, source, name FROM _data.keys WHERE source IN ('config', "
+                "'summary') AND project_no IN (SELECT unnest(?))",
+                [list(self._wide)],
+            )
+        }
+        named = []
+        for number, project_no, source, path, name in sorted(self._new, key=lambda key: key[3]):
+            free, twin = name, 1
+            while (project_no, source, free) in taken:
+                twin += 1
+                free = f"{name}~{twin}"
+            taken.add((project_no, source, free))
+            named.append((number, project_no, source, path, free))
+        return named
 
     def _number(self, source: str, project_no: int, path: Path) -> int:
         """Return a key's number; one that is new gets one below all others."""
