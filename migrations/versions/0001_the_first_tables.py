@@ -410,6 +410,7 @@ def upgrade() -> None:
         sa.Column("tags", sa.Text(), nullable=True),
         sa.Column("git_commit", sa.Text(), nullable=True),
         sa.Column("host", sa.Text(), nullable=True),
+        sa.Column("read_only", sa.Boolean(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=True),
         sa.Column("heartbeat_at", sa.DateTime(), nullable=True),
         sa.Column("updated_at", sa.DateTime(), nullable=True),

@@ -187,6 +187,16 @@ def test_what_was_deleted_upstream_is_refused_with_what_to_do(desk):
     assert desk.mutations() == []
 
 
+def test_what_is_read_only_upstream_is_refused_with_what_to_do(desk):
+    desk.edit(desk.paths[0], "notes", "n")
+    desk.world.projects[0].is_read_only = True
+    desk.world.edit(desk.paths[1], notes="moves the version")
+    report = desk.mirror.push()
+    assert report.refused == 1
+    assert "ask its owner" in report.messages[0]
+    assert desk.mutations() == []
+
+
 def test_config_of_a_running_run_waits_unless_it_is_forced(desk):
     path = desk.paths[0]
     desk.world.edit(path, state="running")

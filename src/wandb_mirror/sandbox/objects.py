@@ -76,6 +76,8 @@ class Project:
     description: str | None = None
     access: str = "PRIVATE"
     is_hidden: bool = False
+    is_read_only: bool = False
+    """Whether the viewer may look and not edit."""
     runs: dict[str, Run] = field(default_factory=dict)
 
     @property

@@ -157,7 +157,7 @@ RUN_READS: dict[str, dict[str, Resolve]] = {
         "commit": plain("commit"),
         "host": plain("host"),
         "sweepName": plain("sweep_name"),
-        "readOnly": constant(False),
+        "readOnly": lambda run, _ask: run.project.is_read_only,
         "createdAt": plain("created_at"),
         "heartbeatAt": plain("heartbeat_at"),
         "updatedAt": plain("updated_at"),
