@@ -167,6 +167,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "scope", name=op.f("pk_checkpoints")),
     )
     op.create_table(
+        "edits",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("own_key", sa.Text(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("base", sa.Text(), nullable=True),
+        sa.Column("local", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("sent", sa.Text(), nullable=False),
+        sa.Column("upstream", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("reply_seq", sa.BigInteger(), nullable=True),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "kind", "project_id", "own_key", "field", "key", name=op.f("pk_edits")
+        ),
+    )
+    op.create_table(
         "facts",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
@@ -275,6 +297,22 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "pushed",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("base", sa.Text(), nullable=True),
+        sa.Column("local", sa.Text(), nullable=True),
+        sa.Column("upstream", sa.Text(), nullable=True),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_pushed")),
+    )
+    op.create_table(
         "registries",
         sa.Column("org_entity", sa.Text(), nullable=False),
         sa.Column("storage_id", sa.Text(), nullable=False),
@@ -374,6 +412,7 @@ def upgrade() -> None:
         sa.Column("tags", sa.Text(), nullable=True),
         sa.Column("git_commit", sa.Text(), nullable=True),
         sa.Column("host", sa.Text(), nullable=True),
+        sa.Column("read_only", sa.Boolean(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=True),
         sa.Column("heartbeat_at", sa.DateTime(), nullable=True),
         sa.Column("updated_at", sa.DateTime(), nullable=True),
@@ -564,6 +603,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_registries_changed_seq"))
 
     op.drop_table("registries")
+    op.drop_table("pushed")
     with op.batch_alter_table("projects", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_projects_changed_seq"))
 
@@ -581,6 +621,7 @@ def downgrade() -> None:
 
     op.drop_table("input_artifacts")
     op.drop_table("facts")
+    op.drop_table("edits")
     op.drop_table("checkpoints")
     with op.batch_alter_table("automations", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_automations_changed_seq"))

@@ -5,6 +5,7 @@ MirrorError
     BadSettings
     BadFilter (ValueError)
     BadPath (ValueError)
+    BadEdit (ValueError)
     BadQuery
     NoCredentials
     Unauthorized
@@ -54,6 +55,10 @@ class BadFilter(Stop, ValueError):
 
 class BadPath(Stop, ValueError):
     """A path like ``entity/project/run`` cannot be read."""
+
+
+class BadEdit(Stop, ValueError):
+    """An edit that upstream would not take; the message says why and what to write instead."""
 
 
 class BadQuery(Stop):

@@ -156,22 +156,6 @@ def test_a_summary_answers_to_dots_and_keeps_nested_values(api):
     assert api.run(f"{ODD}/odd-values").summary["word"] == "word"
 
 
-def test_an_edit_is_local_and_saving_says_that_it_is_not_queued(api):
-    run = api.run(first_path(api))
-    run.tags.append("mine")
-    run.name, run.notes = "another", "notes"
-    run.config["lr"] = 5
-    assert (run.name, run.display_name, run.notes, run.tags[-1]) == (
-        "another",
-        "another",
-        "notes",
-        "mine",
-    )
-    for save in (run.update, run.save, lambda: run.summary.update({"a": 1})):
-        with pytest.raises(OnlyUpstream, match="not queued"):
-            save()
-
-
 def test_what_a_mirror_cannot_do_says_what_to_use(api):
     run = api.run(first_path(api))
     for refuse in (run.stop, run.delete, lambda: run.upload_file("x"), api.create_run):

@@ -246,6 +246,7 @@ type Run {
   user: User
   group: String
   jobType: String
+  readOnly: Boolean
   sweepName: String
   notes: String
   description: String

@@ -30,9 +30,6 @@ def test_scopes_come_in_the_order_in_which_they_were_added(store):
     store.add_scope("crew", "", now=LATER)
     store.add_scope("team", "vision", now=LATER)
     assert store.load_scopes() == [("team", "vision"), ("crew", "")]
-    store.remove_scope("team", "vision")
-    store.remove_scope("team", "unknown")
-    assert store.load_scopes() == [("crew", "")]
 
 
 def test_a_finished_sync_stands_in_the_log_with_its_figures(store):

@@ -27,9 +27,10 @@ from wandb_mirror.api.run import Run
 from wandb_mirror.api.runs import Runs
 from wandb_mirror.api.sweeps import Sweep
 from wandb_mirror.api.users import User, load_viewer
+from wandb_mirror.desk.desk import Desk
 from wandb_mirror.errors import BadPath, NotMirrored, OnlyUpstream
 from wandb_mirror.query.order import DEFAULT_ORDER
-from wandb_mirror.query.place import find_mirror, locate_published
+from wandb_mirror.query.place import STORE_NAME, find_mirror, locate_published
 
 PROJECT_PARTS, RUN_PARTS, LONGEST = 2, 3, 4
 SETTINGS = {
@@ -96,7 +97,10 @@ class Api(Catalog):
         }
         self.api_key = None
         self._generations = Generations(
-            locate_published(folder, settings), include_deleted=include_deleted, makers=MAKERS
+            locate_published(folder, settings),
+            include_deleted=include_deleted,
+            desk=Desk(folder / STORE_NAME),
+            makers=MAKERS,
         )
         self._generations.current()
         self._kept: dict[tuple[Any, ...], Any] = {}

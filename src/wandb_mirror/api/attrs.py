@@ -64,6 +64,6 @@ def frame(url: str, height: int, *, hidden: bool, name: str) -> str:
 def queue_edit(target: object) -> NoReturn:
     """Refuse to save what was edited; raises ``OnlyUpstream``."""
     raise OnlyUpstream(
-        f"{target!r} cannot be saved: edits are not queued by this version of the mirror. "
+        f"{target!r} cannot be saved: edits of it are not queued by this version of the mirror. "
         "Make the change with wandb.Api or on the web, then run 'wandb-mirror sync'"
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from wandb_mirror.desk.desk import Desk
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.query.published import Published
 
@@ -112,10 +113,13 @@ class Generations:
 
     path: Path
     include_deleted: bool
+    desk: Desk
+    """Where edits are made, and shown until the published file has them."""
     makers: Mapping[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
     """What makes an object of each sort: runs lead to artifacts and artifacts to runs, and their
     modules cannot import each other."""
     _current: Generation | None = field(default=None, init=False, repr=False)
+    _edits_version: int = field(default=0, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def make(self, sort: str, generation: Generation, *arguments: Any) -> Any:
@@ -123,10 +127,16 @@ class Generations:
         return self.makers[sort](self, generation, *arguments)
 
     def current(self) -> Generation:
-        """Return the newest generation; raises ``NotMirrored`` and ``CorruptFile``."""
+        """Return the newest generation, edits and all; raises ``NotMirrored``, ``CorruptFile``."""
         with self._lock:
-            if self._current is None or not self._current.published.is_newest:
-                self._current = Generation(
-                    Published.open(self.path), include_deleted=self.include_deleted
-                )
+            version = self.desk.look().version
+            if (
+                self._current is None
+                or version != self._edits_version
+                or not self._current.published.is_newest
+            ):
+                published = Published.open(self.path)
+                self.desk.lay(published)
+                self._edits_version = version
+                self._current = Generation(published, include_deleted=self.include_deleted)
             return self._current

@@ -17,7 +17,8 @@ SECRETS = "keys and secrets are never mirrored; use wandb.Api"
 LAUNCH = "launch, jobs and queues are not mirrored; use wandb.Api"
 BYTES = "bytes are not mirrored; use wandb.Api to download them"
 CONTROL = "a mirror controls no running thing; use wandb.Api"
-EDITS = "edits are not queued by this version of the mirror; use wandb.Api, then sync"
+EDITS = "edits of this are not queued by this version of the mirror; use wandb.Api, then sync"
+DELETES = "nothing is deleted in passing; use wandb-mirror delete ENTITY/PROJECT/RUN"
 SERVER_ONLY = "only the server knows this; use wandb.Api"
 
 

@@ -16,7 +16,7 @@ from wandb_mirror.api.history import (
     sample_system,
     tell_incomplete,
 )
-from wandb_mirror.api.refusals import BYTES, CONTROL, EDITS, LOGGING, UPLOADS, refused
+from wandb_mirror.api.refusals import BYTES, CONTROL, DELETES, LOGGING, UPLOADS, refused
 from wandb_mirror.api.run_fields import RunFields
 from wandb_mirror.errors import BadFilter
 from wandb_mirror.query.series import Series
@@ -37,7 +37,7 @@ class Run(RunFields):
     log_artifact = refused(LOGGING)
     update_state = refused(CONTROL)
     stop = refused(CONTROL)
-    delete = refused(EDITS)
+    delete = refused(DELETES)
     download_history_exports = refused(
         f"{BYTES}; the whole history is here: run.scan_history().to_arrow(), or export to Parquet"
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import urllib.parse
+from collections.abc import Sequence
 from typing import Any
 
-from wandb_mirror.api.attrs import Attrs, frame, queue_edit
+from wandb_mirror.api.attrs import Attrs, frame
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.run_rows import (
     HeavyPage,
@@ -16,6 +18,24 @@ from wandb_mirror.api.run_rows import (
 )
 from wandb_mirror.api.summary import HTTPSummary
 from wandb_mirror.api.users import User
+from wandb_mirror.edits.catalog import editable_of
+from wandb_mirror.edits.cells import Change, find_changes
+from wandb_mirror.edits.edit import Target
+
+RUNS = "runs"
+LIGHT = {
+    "tags": "tags",
+    "notes": "notes",
+    "name": "displayName",
+    "group": "group",
+    "job_type": "jobType",
+    "description": "description",
+}
+"""The fields that are edited as they stand, and upstream's names of them."""
+ASKED = {name: name for name in LIGHT} | {"name": "display_name"}
+"""The attributes that people set them by."""
+MAPS = ("config", "summary")
+"""The fields that are edited key by key."""
 
 
 class RunFields(Attrs):
@@ -37,6 +57,8 @@ class RunFields(Attrs):
         self._entity = row["entity"]
         self.project = row["project"]
         self.user = None if row["user"] is None else User(row["user"])
+        self._target = Target(RUNS, row["project_id"], row["run_id"], _path_of(row))
+        self._seen = {name: copy.copy(self._attrs[key]) for name, key in LIGHT.items()}
         self._loaded: dict[str, dict[str, Any]] = {}
         self._summary: HTTPSummary | None = None
         self._sweep: Any = None
@@ -91,7 +113,7 @@ class RunFields(Attrs):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The user's config; what is changed in it is local."""
+        """The user's config; what is changed in it is local until ``update``."""
         return self._column("config")
 
     @property
@@ -173,12 +195,35 @@ class RunFields(Attrs):
         return self._attrs | heavy | {"rawconfig": self.rawconfig}
 
     def update(self) -> None:
-        """Save what was edited; raises ``OnlyUpstream``."""
-        queue_edit(self)
+        """Queue what was edited, and nothing else; 'wandb-mirror push' sends it.
+
+        It is seen at once by whoever reads this mirror. Raises ``BadEdit``.
+        """
+        self._queue([*LIGHT, *MAPS])
 
     def save(self) -> None:
-        """Save what was edited; raises ``OnlyUpstream``."""
-        queue_edit(self)
+        """Queue what was edited; see ``update``."""
+        self.update()
+
+    def _queue(self, names: Sequence[str]) -> None:
+        """Queue what was edited of some fields, against what this object was read as."""
+        editable = editable_of(RUNS)
+        edited: dict[str, Any] = {}
+        made: list[tuple[Target, Change]] = []
+        for name in names:
+            if name in MAPS and name not in self._loaded:
+                continue
+            spec = editable.field(name)
+            before = self._seen[name] if name in self._seen else self._load_seen(name)
+            edited[name] = self._loaded[name] if name in MAPS else getattr(self, ASKED[name])
+            made += [(self._target, each) for each in find_changes(spec, before, edited[name])]
+        if made:
+            self._generations.desk.queue(made)
+        self._seen.update(copy.deepcopy(edited))
+
+    def _load_seen(self, name: str) -> dict[str, Any]:
+        """Return a heavy field as it was read, whatever was changed in it since."""
+        return self._heavy.load(self._run_no, name)
 
     def to_html(self, height: int = 420, hidden: bool = False) -> str:
         """Return an iframe of the run's page."""
@@ -190,3 +235,7 @@ class RunFields(Attrs):
     def __repr__(self) -> str:
         """Return its path and state."""
         return f"<Run {'/'.join(self.path)} ({self.state})>"
+
+
+def _path_of(row: Row) -> str:
+    return f"{row['entity']}/{row['project']}/{row['run_id']}"

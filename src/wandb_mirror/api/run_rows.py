@@ -32,6 +32,7 @@ ATTRIBUTES = {
     "notes": "notes",
     "historyLineCount": "history_line_count",
     "computeSeconds": "compute_seconds",
+    "readOnly": "read_only",
 }
 """Upstream's name of a field to our column."""
 HEAVY = ("config", "summary", "system_metrics")
@@ -64,7 +65,7 @@ def load_run_rows(generation: Generation, run_nos: Sequence[int]) -> list[Row]:
 def attributes_of(row: Row) -> dict[str, Any]:
     """Return a row as upstream's fields; what is not mirrored is None."""
     attrs = {name: row[column] for name, column in ATTRIBUTES.items()}
-    return attrs | {"user": row["user"], "readOnly": None, "projectId": row["project_id"]}
+    return attrs | {"user": row["user"], "projectId": row["project_id"]}
 
 
 class HeavyPage:

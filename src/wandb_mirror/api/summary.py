@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
-from wandb_mirror.api.attrs import queue_edit
 from wandb_mirror.api.refusals import BYTES, refused
 
 
 class SummarySubDict(MutableMapping[str, Any]):
     """A nested value of a summary; what is set in it is local."""
 
-    def __init__(self, values: dict[str, Any], run: object) -> None:
+    def __init__(self, values: dict[str, Any], run: Any) -> None:
         self._json_dict = values
         self._run = run
 
@@ -59,11 +58,11 @@ class SummarySubDict(MutableMapping[str, Any]):
         return repr(self._json_dict)
 
     def update(self, key_vals: Mapping[str, Any] | None = None, overwrite: bool = True) -> None:  # type: ignore[override]
-        """Merge values here, then save, as W&B's client does; raises ``OnlyUpstream``."""
+        """Merge values here and queue them, as W&B's client saves them; raises ``BadEdit``."""
         for key, value in (key_vals or {}).items():
             if overwrite or key not in self:
                 self[key] = value
-        queue_edit(self._run)
+        self._run._queue(["summary"])
 
 
 class HTTPSummary(SummarySubDict):

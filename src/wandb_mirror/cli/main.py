@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import click
 
-from wandb_mirror.cli import analyse, care, read, sync, try_out
+from wandb_mirror.cli import analyse, care, edit, outbox, read, sync, try_out
 from wandb_mirror.cli.context import Wish
 from wandb_mirror.cli.jsonlog import log, wants_json
 from wandb_mirror.errors import (
+    BadEdit,
     BadPath,
     BadSettings,
     BudgetSpent,
@@ -30,6 +31,7 @@ EXIT_CODES: tuple[tuple[type[MirrorError], int, str], ...] = (
     (BudgetSpent, 3, "the request budget is spent; the next sync goes on"),
     (Locked, 4, "another sync holds the lock"),
     (BadPath, 2, "a path or a flag cannot be read"),
+    (BadEdit, 2, "an edit that upstream would not take"),
     (BadSettings, 2, "a setting or a flag cannot be used"),
     (Stop, 1, "stopped: fix what the message names"),
     (Retry, 75, "upstream unreachable or throttled after all retries"),
@@ -82,6 +84,8 @@ for command in (
     *sync.COMMANDS,
     *read.COMMANDS,
     *analyse.COMMANDS,
+    *edit.COMMANDS,
+    *outbox.COMMANDS,
     *care.COMMANDS,
     *try_out.COMMANDS,
 ):

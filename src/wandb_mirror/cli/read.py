@@ -64,6 +64,12 @@ def sql_command(
     parameters = dict(map(read_parameter, given))
     mirror = wish.open_reader()
     with mirror.read() as published:
+        waiting = mirror.desk.lay(published, in_tables=False)
+        if waiting:
+            wish.say(
+                f"{waiting} edits wait to be pushed; here they stand in pending_edits alone, "
+                "'wandb-mirror runs' and Api show them in their places"
+            )
         write(published.ask(query, parameters), "json" if as_json else name, output)
 
 
@@ -135,7 +141,7 @@ def runs_command(  # noqa: PLR0913, PLR0917  (a flag a parameter)
     """
     chosen = [part.strip() for part in columns.split(",")] if columns else None
     mirror = wish.open_reader()
-    with mirror.read() as published:
+    with mirror.read_edited() as published:
         question = mirror.ask_runs(
             published,
             project,
@@ -220,7 +226,7 @@ def show_command(wish: Wish, path: str, *, as_json: bool) -> None:
     from wandb_mirror.cli.terminal import print_json, print_object  # noqa: PLC0415
 
     mirror = wish.open_reader()
-    with mirror.read() as published:
+    with mirror.read_edited() as published:
         found = mirror.load_object(published, path)
     if as_json:
         print_json(found)

@@ -15,6 +15,7 @@ import click
 
 from wandb_mirror.cli.context import Wish, pass_wish
 from wandb_mirror.cli.jsonlog import log
+from wandb_mirror.cli.text import readable
 from wandb_mirror.errors import BudgetSpent, Interrupted, Locked, Retry
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def read_time(
 @click.option(
     "--watch", type=click.IntRange(1), metavar="SECONDS", help="Sync again so often, until Ctrl-C."
 )
+@click.option("--push", is_flag=True, help="Push the edits that wait first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @pass_wish
 def sync_command(  # noqa: PLR0913, PLR0917  (click hands over every flag)
@@ -87,6 +89,7 @@ def sync_command(  # noqa: PLR0913, PLR0917  (click hands over every flag)
     dry_run: bool,
     full_refresh: bool,
     no_history: bool,
+    push: bool,
     as_json: bool,
 ) -> int:
     """Pull what changed upstream into the mirror and publish it.
@@ -104,6 +107,7 @@ def sync_command(  # noqa: PLR0913, PLR0917  (click hands over every flag)
         return foresee(mirror, targets, *kinds, as_json=as_json)
 
     def sync_once() -> int:
+        is_pushed = not push or push_first(wish, mirror)
         report = mirror.sync(
             targets,
             only=kinds[0],
@@ -113,7 +117,7 @@ def sync_command(  # noqa: PLR0913, PLR0917  (click hands over every flag)
             wait_seconds=wait,
         )
         print_report(wish, mirror, report, as_json=as_json)
-        return WITH_SKIPS if report.has_skips else 0
+        return WITH_SKIPS if report.has_skips or not is_pushed else 0
 
     with stopping_gently(mirror):
         return sync_once() if watch is None else keep_syncing(sync_once, mirror.stop, watch)
@@ -138,6 +142,17 @@ def foresee(
     for each in found:
         click.echo(f"{each.project}: {each.describe()}")
     return 0
+
+
+def push_first(wish: Wish, mirror: Mirror) -> bool:
+    """Push what waits and say what became of it; True where nothing is left to be looked at."""
+    if mirror.desk.look().count == 0:
+        return True
+    report = mirror.push()
+    for message in report.messages:
+        click.echo(readable(message), err=True)
+    wish.say(f"{report.pushed} edits pushed, {report.conflicts} in conflict")
+    return report.is_complete
 
 
 def keep_syncing(sync_once: Callable[[], int], stop: threading.Event, seconds: float) -> int:

@@ -192,6 +192,9 @@ def print_status(status: Mapping[str, Any]) -> None:
     if status["stopped_at"]:
         click.echo(f"stopped    {status['stopped_at']}; the next sync goes on from there")
     click.echo(f"complete   {status['last_complete_sync_at'] or 'never'}")
+    if status["edits"]:
+        counts = ", ".join(f"{count} {state}" for state, count in status["edits"].items())
+        click.echo(f"edits      {counts}; 'wandb-mirror diff' shows them")
     if status["is_locked"]:
         click.echo(f"working    {status['holder']}")
     if status["server_lacks"]:

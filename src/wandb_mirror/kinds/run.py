@@ -48,6 +48,9 @@ RUN = Kind(
         Field("tags", "tags", Type.JSON, about="Its tags, a JSON array in upstream's order."),
         Field("git_commit", "commit", about="The git commit it ran from."),
         Field("host", "host", about="The machine it ran on."),
+        Field(
+            "read_only", "readOnly", Type.BOOLEAN, about="Whether upstream takes no edits of it."
+        ),
         Field("created_at", "createdAt", Type.TIME, about="When it was started."),
         Field("heartbeat_at", "heartbeatAt", Type.TIME, about="When it last gave a sign of life."),
         Field("updated_at", "updatedAt", Type.TIME, about="When upstream last changed it."),

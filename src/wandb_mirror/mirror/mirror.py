@@ -19,7 +19,6 @@ from wandb_mirror.errors import BadSettings
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.mirror.connect import Connection, check_server, connect
 from wandb_mirror.mirror.facts import BASE_URL
-from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.mirror.paths import parse_project
 from wandb_mirror.mirror.reader import Reader
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from wandb_mirror.mirror.dry_run import Foreseen
     from wandb_mirror.mirror.verify import Verdict
     from wandb_mirror.pull.reach import Keeper
+    from wandb_mirror.push.report import PushReport
 
 WAREHOUSE_NAME = "warehouse.duckdb"
 LOCK_PATIENCE_SECONDS = 600.0
@@ -149,6 +149,14 @@ class Mirror(Reader):
                     return sync.run(wanted)
                 finally:
                     connection.remember(store, self.now())
+                    self._let_go(store)
+
+    def _let_go(self, store: Store) -> None:
+        """Forget the edits whose replies are published now."""
+        if self.desk.look().count:
+            from wandb_mirror.mirror.edits import let_go  # noqa: PLC0415
+
+            let_go(self, store)
 
     def foresee(
         self,
@@ -221,54 +229,31 @@ class Mirror(Reader):
 
         Without projects, all that are mirrored. Raises ``NotMirrored`` and what ``sync`` raises.
         """
-        from wandb_mirror.mirror.verify import Verifier  # noqa: PLC0415  (a sync needs none of it)
+        from wandb_mirror.mirror.verifying import verify_mirror  # noqa: PLC0415  (rarely needed)
 
-        self.require()
-        with (
-            closing(self.connect()) as connection,
-            self.work("verify", connection.base_url) as (store, warehouse),
-        ):
-            connection.recall(store, self.now())
-            connection.log_in(KINDS)
-            keeper = MirrorKeeper(store, warehouse, self.now, lambda: None)
-            reach = Reach(
-                connection.upstream,
-                keeper,
-                self.stop,
-                self.progress,
-                self.settings.upstream.workers,
-                {"artifacts.skip_types": self.settings.artifacts.skip_types},
-            )
-            verifier = Verifier(store, warehouse, reach, is_deep)
-            rows = find_projects(store, projects)
-            sync_id = store.begin_sync(self.now())
-            status = "verify failed"
-            try:
-                for row in rows:
-                    verifier.compare_project(row)
-                status = verifier.verdict.status
-            finally:
-                used = connection.upstream.client.usage
-                store.finish_sync(
-                    sync_id,
-                    now=self.now(),
-                    status=status,
-                    requests=used.requests,
-                    retries=used.retries,
-                    throttled=used.throttled,
-                    bytes_received=used.bytes_received,
-                    rows=0,
-                )
-        if repairs and (verifier.verdict.different or verifier.verdict.behind):
-            named = list(projects) or None
-            self.sync(named or [], is_full_refresh=bool(verifier.verdict.different))
-        return verifier.verdict
+        return verify_mirror(self, projects, is_deep=is_deep, repairs=repairs)
 
     def redactions(self, loosen: Sequence[str] = ()) -> list[str]:
         """Return the rules by which config values are left out, after taking some back."""
         self.require()
         with hold_lock(self.folder, "redact"), Store.open(self.store_path) as store:
             return loosen_redaction(store, loosen)
+
+    def push(
+        self, *paths: str, is_dry: bool = False, is_forced: bool = False, again: bool = False
+    ) -> PushReport:
+        """Push the edits that wait, those at or below some paths or all, then publish.
+
+        ``is_dry`` sends nothing and returns the mutations; ``is_forced`` also sends what a running
+        run may overwrite; ``again`` tries what was refused once more. Raises ``NotMirrored`` and
+        what ``sync`` raises; what was sent is written down.
+        """
+        from wandb_mirror.mirror.edits import matching, push_edits, try_again  # noqa: PLC0415
+
+        chosen = matching(paths)
+        if again:
+            try_again(self, chosen)
+        return push_edits(self, is_dry=is_dry, is_forced=is_forced, chosen=chosen)
 
     def publish(self) -> Path | None:
         """Publish what the store and the warehouse hold; None where nothing has changed."""
@@ -285,6 +270,14 @@ class Mirror(Reader):
         with self.work("forget") as (store, warehouse):
             kind = next(each for each in KINDS if each.holds == "project")
             [row] = find_projects(store, [project])
+            if any(
+                each.target.project_id == row[kind.own_key] and each.state != "done"
+                for each in store.outbox.load()
+            ):
+                raise BadSettings(
+                    f"edits of {project} wait to be pushed and would be lost; "
+                    f"'wandb-mirror push {project}' or 'wandb-mirror discard {project}' first"
+                )
             store.forget(row[kind.own_key])
             warehouse.take(store)
             warehouse.forget(row[kind.own_key])

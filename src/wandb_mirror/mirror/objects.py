@@ -18,7 +18,7 @@ JSON_COLUMNS = (
 QUESTIONS: dict[str, tuple[str, str]] = {
     "project": ("SELECT * FROM projects WHERE entity = ? AND project = ?", "sync"),
     "run": (
-        "SELECT * EXCLUDE (run_no) FROM runs WHERE entity = ? AND project = ? AND run_id = ?",
+        "SELECT * EXCLUDE (run_no) FROM main.runs WHERE entity = ? AND project = ? AND run_id = ?",
         "runs",
     ),
     "sweep": ("SELECT * FROM sweeps WHERE entity = ? AND project = ? AND sweep_id = ?", "sweeps"),

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from wandb_mirror.desk.desk import Desk
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.mirror.lists import SWEEPS, VERSIONS
 from wandb_mirror.mirror.objects import load_object
 from wandb_mirror.mirror.paths import parse_object, parse_project, parse_run
 from wandb_mirror.query.history import load_history
-from wandb_mirror.query.place import locate_published
+from wandb_mirror.query.place import STORE_NAME, locate_published
 from wandb_mirror.query.published import Published
 from wandb_mirror.query.runs import RunsOptions, RunsQuestion, ask_runs
 from wandb_mirror.settings import Settings
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from wandb_mirror.query.answer import Answer
-
-STORE_NAME = "store.sqlite"
 
 
 @dataclass(slots=True)
@@ -63,6 +62,17 @@ class Reader:
     def read(self) -> Published:
         """Open the published file; raises ``NotMirrored`` when nothing was ever published."""
         return Published.open(self.published_path)
+
+    @property
+    def desk(self) -> Desk:
+        """Where edits are made and shown."""
+        return Desk(self.store_path)
+
+    def read_edited(self) -> Published:
+        """Open the published file with the edits that it does not show; raises ``NotMirrored``."""
+        published = self.read()
+        self.desk.lay(published)
+        return published
 
     def load_history(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def read_status(folder: Path, store_path: Path, published_path: Path) -> dict[st
             ),
             "sync_errors": [_spell(each) for each in errors],
             "stopped_at": store.load_fact(STANDING) or None,
+            "edits": dict(Counter(edit.state for edit in store.outbox.load())),
             "is_locked": is_locked(folder),
         }
         if status["is_locked"]:

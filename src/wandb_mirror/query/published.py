@@ -12,13 +12,14 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
+from wandb_mirror.closable import Closable
 from wandb_mirror.errors import BadQuery, CorruptFile, NotMirrored
 from wandb_mirror.query.answer import ROWS_TOGETHER, Answer, answer_of_result, said_plainly
+from wandb_mirror.query.overlay import Layer, lay
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ OPTIONS: dict[str, str | bool | int | float | list[str]] = {
 
 
 @dataclass(slots=True)
-class Published:
+class Published(Closable):
     """One generation of the published file, until ``refresh`` takes a newer one."""
 
     path: Path
@@ -43,6 +44,7 @@ class Published:
     _identity: tuple[int, int] = field(init=False, repr=False)
     _kept: dict[Hashable, Any] = field(init=False, repr=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+    _session: str = field(init=False, repr=False, default=SESSION)
 
     @classmethod
     def open(cls, path: Path) -> Published:
@@ -69,6 +71,7 @@ class Published:
                 "'wandb-mirror publish' makes it anew"
             ) from error
         self._connection = connection
+        self._session = SESSION
         self._kept.clear()
 
     def _identify(self) -> tuple[int, int]:
@@ -88,22 +91,17 @@ class Published:
         self._attach()
         return True
 
+    def lay_over(self, layer: Layer) -> None:
+        """Show changed rows in the place of the file's; once for each opening of the file."""
+        with self._lock:
+            path = lay(self._connection, layer)
+            self._connection.execute(path)
+        self._session = f"{SESSION}; {path}"
+        self._kept.clear()
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        """Return the file itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self.close()
 
     def keep(self, name: Hashable, make: Callable[[], T]) -> T:
         """Return what was made for a name in this generation, made now where nothing was."""
@@ -151,7 +149,7 @@ class Published:
     def ask(self, sql: str, parameters: Parameters = ()) -> Answer:
         """Return the answer to anybody's query; raises ``BadQuery``."""
         with said_plainly():
-            result = self._connection.cursor().execute(SESSION)
+            result = self._connection.cursor().execute(self._session)
             result.execute(sql, _given(parameters))
         return answer_of_result(result, partial(self._relation, sql, parameters))
 

@@ -97,6 +97,8 @@ class Project:
     description: str | None = None
     access: str = "PRIVATE"
     is_hidden: bool = False
+    is_read_only: bool = False
+    """Whether the viewer may look and not edit."""
     runs: dict[str, Run] = field(default_factory=dict)
     sweeps: dict[str, Sweep] = field(default_factory=dict)
     collections: dict[str, Collection] = field(default_factory=dict)

@@ -178,7 +178,7 @@ READS: dict[str, dict[str, Resolve]] = {
         "createdAt": plain("created_at"),
         "updatedAt": plain("updated_at"),
         "isBenchmark": constant(False),
-        "readOnly": constant(False),
+        "readOnly": plain("is_read_only"),
         "user": plain("owner"),
         "totalRuns": lambda project, _ask: len(project.live_runs),
         **PROJECT_SWEEPS,

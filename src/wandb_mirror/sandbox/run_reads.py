@@ -14,7 +14,7 @@ from wandb_mirror.sandbox.exports import find_live_rows
 from wandb_mirror.sandbox.history import sample
 from wandb_mirror.sandbox.objects import Run
 from wandb_mirror.sandbox.problems import QueryProblem
-from wandb_mirror.sandbox.projection import Ask, Raw, Resolve, constant, plain
+from wandb_mirror.sandbox.projection import Ask, Raw, Resolve, plain
 from wandb_mirror.sandbox.stored_files import files_of_run, page_of_files
 
 DEFAULT_SAMPLES = 500
@@ -159,7 +159,7 @@ RUN_READS: dict[str, dict[str, Resolve]] = {
         "commit": plain("commit"),
         "host": plain("host"),
         "sweepName": plain("sweep_name"),
-        "readOnly": constant(False),
+        "readOnly": lambda run, _ask: run.project.is_read_only,
         "createdAt": plain("created_at"),
         "heartbeatAt": plain("heartbeat_at"),
         "updatedAt": plain("updated_at"),

@@ -45,6 +45,8 @@ def find_by_storage_id(world: World, storage_id: str) -> Run:
         project = world.find_project(entity, project_name)
         run = project.runs.get(":".join(parts[2:-2])) if project else None
         if run is not None and run.deleted_at is None:
+            if run.project.is_read_only:
+                raise QueryProblem("permission denied")
             return run
     raise QueryProblem(f"could not find run {storage_id}")
 

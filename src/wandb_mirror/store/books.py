@@ -78,11 +78,6 @@ def add_scope(connection: sa.Connection, path: str, now: datetime) -> None:
         connection.execute(scopes.insert(), [{"path": path, "added_at": now}])
 
 
-def remove_scope(connection: sa.Connection, path: str) -> None:
-    """Forget a scope."""
-    connection.execute(scopes.delete().where(scopes.c.path == path))
-
-
 def begin_sync(connection: sa.Connection, now: datetime) -> str:
     """Open an entry of the log and return its id.
 
@@ -148,7 +143,7 @@ def load_errors(connection: sa.Connection) -> list[Row]:
 
 def forget_paths(connection: sa.Connection, path: str) -> None:
     """Forget the scope at a path, and the errors at it and below."""
-    remove_scope(connection, path)
+    connection.execute(scopes.delete().where(scopes.c.path == path))
     for each in load_errors(connection):
         if f"{each['key']}/".startswith(f"{path}/"):
             clear_error(connection, each["kind"], each["key"])

@@ -68,6 +68,14 @@ def mark_inaccessible(
     return True
 
 
+def mark_deleted(
+    connection: sa.Connection, kind: Kind, key: tuple[str, ...], now: datetime
+) -> None:
+    """Mark one object as deleted upstream."""
+    condition = sa.and_(has_key(kind, tuple(map(clean, key))), sa.not_(is_gone(kind)))
+    _mark(connection, kind, condition, next_seq(connection), deleted_at=now, synced_at=now)
+
+
 def _remove(connection: sa.Connection, kind: Kind, condition: Condition, seq: int) -> int:
     """Delete rows, and write into the books which."""
     table = KIND_TABLES[kind.plural]

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self, Unpack
 from uuid import uuid4
 
 import sqlalchemy as sa
 
+from wandb_mirror.closable import Closable
 from wandb_mirror.kinds.pages import Row, Saved, ScopeOf
 from wandb_mirror.kinds.spec import Follow, Kind
 from wandb_mirror.store import books, due, gone, load, save
@@ -25,6 +25,7 @@ from wandb_mirror.store.checkpoints import (
 from wandb_mirror.store.conditions import Key
 from wandb_mirror.store.digest import Digest
 from wandb_mirror.store.engine import open_engine, translated
+from wandb_mirror.store.outbox import Outbox
 
 OnCommit = Callable[[str], None]
 PAIR = "pair_id"
@@ -46,7 +47,7 @@ def _find_pair(engine: sa.Engine, on_commit: OnCommit) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class Store(Closable):
     """The store's file. Several threads and processes may use it at once."""
 
     path: Path
@@ -70,19 +71,6 @@ class Store:
         with translated(self.path):
             self._engine.dispose()
 
-    def __enter__(self) -> Self:
-        """Return the store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self.close()
-
     @contextmanager
     def _writing(self, label: str) -> Iterator[sa.Connection]:
         """Run one transaction that writes; ``on_commit`` hears of it once it is durable."""
@@ -95,6 +83,11 @@ class Store:
         """Run one transaction that only reads; it sees one state, and blocks nobody."""
         with translated(self.path), self._engine.connect() as connection:
             yield connection.execution_options(reads_only=True)
+
+    @property
+    def outbox(self) -> Outbox:
+        """What was edited and waits to be pushed."""
+        return Outbox(self._writing, self._reading)
 
     def load_fact(self, name: str) -> str | None:
         """Return a fact, or None where it was never saved."""
@@ -246,6 +239,11 @@ class Store:
         with self._writing(f"inaccessible {kind.plural}") as connection:
             return gone.mark_inaccessible(connection, kind, key, now)
 
+    def mark_deleted(self, kind: Kind, key: Key, *, now: datetime) -> None:
+        """Mark one object as deleted upstream."""
+        with self._writing(f"deleted {kind.plural}") as connection:
+            gone.mark_deleted(connection, kind, key, now)
+
     def forget(self, project_id: str) -> int:
         """Remove everything of a project; return how many rows that were."""
         with self._writing("forgotten") as connection:
@@ -260,11 +258,6 @@ class Store:
         """Remember what a sync was asked for; nothing as a project stands for all."""
         with self._writing("scope") as connection:
             books.add_scope(connection, books.spell_path(entity, project), now)
-
-    def remove_scope(self, entity: str, project: str) -> None:
-        """Forget what a sync was asked for."""
-        with self._writing("scope removed") as connection:
-            books.remove_scope(connection, books.spell_path(entity, project))
 
     def begin_sync(self, now: datetime) -> str:
         """Open an entry of the log and return its id."""
@@ -282,6 +275,10 @@ class Store:
         """Return the log of syncs, oldest first."""
         with self._reading() as connection:
             return books.load_log(connection)
+
+    def load_pending(self) -> list[Row]:
+        """Return what was edited and is not upstream, as readers see it."""
+        return self.outbox.load_pending()
 
     def save_error(self, kind: str, key: str, error: str, *, now: datetime) -> None:
         """Record that an object could not be read."""

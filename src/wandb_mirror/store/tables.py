@@ -144,3 +144,44 @@ sync_errors = Table(
     Column("last_at", DateTime, nullable=False),
 )
 """What could not be read, by kind and path; it is tried again."""
+
+edits = Table(
+    "edits",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("project_id", Text, primary_key=True),
+    Column("own_key", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("base", Text),
+    Column("local", Text),
+    Column("state", Text, nullable=False),
+    Column("sent", Text, nullable=False),
+    Column("upstream", Text),
+    Column("error", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("reply_seq", BigInteger),
+    Column("revision", BigInteger, nullable=False),
+    Column("changed_at", DateTime, nullable=False),
+)
+"""The outbox: a row a cell of an object that was edited. Values are JSON text, NULL where there is
+none; ``sent`` is a JSON array of such texts."""
+
+pushed = Table(
+    "pushed",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("at", DateTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("base", Text),
+    Column("local", Text),
+    Column("upstream", Text),
+    Column("result", Text, nullable=False),
+    Column("message", Text),
+)
+"""Whatever became of an edit, one row each time: who, what, when, and how it ended."""

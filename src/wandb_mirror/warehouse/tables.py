@@ -130,6 +130,16 @@ FIXED: dict[str, dict[str, str]] = {
         "bytes": "BIGINT",
         "rows": "BIGINT",
     },
+    "pending_edits": {
+        "path": "VARCHAR",
+        "field": "VARCHAR",
+        "key": "VARCHAR",
+        "base": "VARCHAR",
+        "local": "VARCHAR",
+        "upstream": "VARCHAR",
+        "state": "VARCHAR",
+        "error": "VARCHAR",
+    },
     "sync_errors": {
         "kind": "VARCHAR",
         "key": "VARCHAR",

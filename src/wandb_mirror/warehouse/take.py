@@ -36,6 +36,9 @@ class Readable(Protocol):
     def load_log(self) -> list[Row]:
         """Return the log of syncs."""
 
+    def load_pending(self) -> list[Row]:
+        """Return what was edited and is not upstream."""
+
 
 class Taker:
     """Takes rows of every kind."""
@@ -189,7 +192,11 @@ class Taker:
 
     def take_books(self, store: Readable) -> None:
         """Put the store's log and errors in the place of what was there of them."""
-        for table, rows in (("sync_log", store.load_log()), ("sync_errors", store.load_errors())):
+        for table, rows in (
+            ("sync_log", store.load_log()),
+            ("sync_errors", store.load_errors()),
+            ("pending_edits", store.load_pending()),
+        ):
             self._database.run(f"DELETE FROM _data.{table}")
             if rows:
                 names = list(rows[0])

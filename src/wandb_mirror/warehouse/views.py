@@ -233,7 +233,18 @@ def _books() -> Iterable[View]:
         ("first_at", "TIMESTAMP", "When it first could not be read (UTC)."),
         ("last_at", "TIMESTAMP", "When it last could not be read (UTC)."),
     ]
+    edits = [
+        ("path", "VARCHAR", "The object that was edited."),
+        ("field", "VARCHAR", "The field."),
+        ("key", "VARCHAR", "The tag, or the key of config or summary."),
+        ("base", "VARCHAR", "What it was for who edited it, as JSON; NULL where it was not there."),
+        ("local", "VARCHAR", "What they made of it, as JSON; NULL where it is to go."),
+        ("upstream", "VARCHAR", "In a conflict, what somebody else made of it, as JSON."),
+        ("state", "VARCHAR", "pending, sent, done, conflict or refused."),
+        ("error", "VARCHAR", "Why it is not upstream, and what to do."),
+    ]
     for name, about, columns in (
+        ("pending_edits", "What was edited here and is not in this file yet, a row a cell.", edits),
         ("sync_log", "A row a sync, as of the last publication.", log),
         ("sync_errors", "What could not be read; it is tried again by every sync.", errors),
         ("columns", "A row a key of metrics, and a row a column of a wide table.", COLUMNS),

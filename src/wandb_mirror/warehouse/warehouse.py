@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from wandb_mirror.closable import Closable
 from wandb_mirror.errors import CorruptFile
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.kinds import STORED
@@ -34,7 +33,7 @@ def ignore_commit(label: str) -> None:
 
 
 @dataclass(slots=True)
-class Warehouse:
+class Warehouse(Closable):
     """The warehouse's file; used by one thread."""
 
     database: Database
@@ -91,19 +90,6 @@ class Warehouse:
     def close(self) -> None:
         """Close the file."""
         self.database.close()
-
-    def __enter__(self) -> Self:
-        """Return the warehouse itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self.close()
 
     @contextmanager
     def _writing(self, label: str) -> Iterator[None]:

@@ -1,0 +1,1 @@
+"""Edits: what can be edited, what an edit is, what to do with one. Nothing is read or sent."""

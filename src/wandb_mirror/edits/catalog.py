@@ -1,0 +1,52 @@
+"""What can be edited: an entry a kind.
+
+Evidence for each input: W&B's own client (``wandb.apis.public.runs.Run.update`` of wandb 0.31) and
+its input types. ``upsertBucket`` replaces each field that it is given as a whole; absent or null
+leaves a field as it is, so an empty text clears it.
+"""
+
+from __future__ import annotations
+
+from wandb_mirror.edits.spec import Editable, EditField
+from wandb_mirror.errors import OnlyUpstream
+
+RUNS = Editable(
+    kind="runs",
+    word="",
+    mutation="upsertBucket",
+    input_type="UpsertBucketInput!",
+    id_argument="id",
+    id_column="storage_id",
+    reply="bucket",
+    fields=(
+        EditField("tags", "tags", "set", "tags", "[String]"),
+        EditField("notes", "notes", "scalar", "notes", cleared=""),
+        EditField("name", "name", "scalar", "displayName", cleared=""),
+        EditField("group", "run_group", "scalar", "groupName", longest=128, cleared=""),
+        EditField("job_type", "job_type", "scalar", "jobType", longest=64, cleared=""),
+        EditField("description", "description", "scalar", "description", cleared=""),
+        EditField("config", "config", "map", "config", "JSONString", wire="config", waits=True),
+        EditField(
+            "summary",
+            "summary",
+            "map",
+            "summaryMetrics",
+            "JSONString",
+            wire="json text",
+            waits=True,
+        ),
+    ),
+    deletion=("deleteRun", "DeleteRunInput!"),
+    runs_while=("state", frozenset({"running", "pending", "preempting"})),
+)
+
+EDITABLES: tuple[Editable, ...] = (RUNS,)
+"""Every kind that can be edited."""
+
+
+def editable_of(kind: str) -> Editable:
+    """Return how objects of a kind are edited; raises ``OnlyUpstream`` where they are not."""
+    for each in EDITABLES:
+        if each.kind == kind:
+            return each
+    raise OnlyUpstream(f"{kind} cannot be edited here; make the change with wandb.Api, then sync")

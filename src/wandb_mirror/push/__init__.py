@@ -1,0 +1,1 @@
+"""Push: read fresh, judge, send, and write down what became of each edit."""
