@@ -27,6 +27,8 @@ def served():
         datasets=2,
         models=2,
         has_registry=True,
+        reports=3,
+        has_automations=True,
     )
     for path in UNREADABLE:
         run = world.run(path)

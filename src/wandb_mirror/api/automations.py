@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,11 +10,22 @@ from wandb_mirror.api.generations import Generations, Row
 from wandb_mirror.api.pages import Held
 from wandb_mirror.jsontext import loads
 
+SCOPE_NAMES = ("project", "collection", "entity")
+"""Under which a scope's name is kept, each for one sort of scope."""
+ACTION_TYPES = {
+    "NotificationTriggeredAction": "NOTIFICATION",
+    "GenericWebhookTriggeredAction": "GENERIC_WEBHOOK",
+    "QueueJobTriggeredAction": "QUEUE_JOB",
+    "NoOpTriggeredAction": "NO_OP",
+    "ARIATriggeredAction": "ARIA",
+}
+
 
 class Automation:
     """A saved automation: when ``event`` happens in ``scope``, ``action`` is done.
 
-    ``event``, ``action`` and ``scope`` are what upstream sends, answering to dots.
+    ``event``, ``action`` and ``scope`` are what upstream sends, answering to dots, under the real
+    client's names where it has others.
     """
 
     def __init__(self, row: Row) -> None:
@@ -26,6 +38,12 @@ class Automation:
         self.event = _parsed(row["event"])
         self.action = _parsed(row["action"])
         self.scope = _parsed(row["scope"])
+        if isinstance(self.scope, SimpleNamespace):
+            self.scope.name = next(
+                (value for key, value in vars(self.scope).items() if key in SCOPE_NAMES), None
+            )
+        if isinstance(self.action, SimpleNamespace):
+            self.action.action_type = ACTION_TYPES.get(self.action.typename__)
 
     def __repr__(self) -> str:
         """Return its name and whether it is on."""
@@ -44,10 +62,17 @@ def _parsed(text: str | None) -> Any:
 
 def _namespace(value: Any) -> Any:
     if isinstance(value, dict):
-        return SimpleNamespace(**{key: _namespace(inner) for key, inner in value.items()})
+        return SimpleNamespace(**{_snake(key): _namespace(inner) for key, inner in value.items()})
     if isinstance(value, list):
         return [_namespace(inner) for inner in value]
     return value
+
+
+def _snake(name: str) -> str:
+    """Return upstream's name as the real client spells it: ``event_type``, ``typename__``."""
+    if name == "__typename":
+        return "typename__"
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 class EntityAutomations(Held[Automation]):
@@ -70,8 +95,9 @@ class SlackIntegration:
 
     def __init__(self, row: Row) -> None:
         self.id: str = row["id"]
-        self.team_name: str | None = row["name"]
-        self.channel_name: str | None = row["target"]
+        self.channel_name: str | None = row["name"]
+        team, _, _ = str(row["target"]).rpartition(f"/{row['name']}")
+        self.team_name: str | None = team or None
 
     def __repr__(self) -> str:
         """Return where it posts."""

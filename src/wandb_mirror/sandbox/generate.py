@@ -15,6 +15,7 @@ from wandb_mirror.sandbox.curves import CurveHistory, LineCache, name_metrics
 from wandb_mirror.sandbox.exports import count_exported, plan_parts
 from wandb_mirror.sandbox.objects import Project, User, wrap_config
 from wandb_mirror.sandbox.oddities import add_oddities
+from wandb_mirror.sandbox.people import add_automations, add_reports
 from wandb_mirror.sandbox.stock import add_artifacts, add_registry, add_sweeps
 from wandb_mirror.sandbox.world import World
 
@@ -60,6 +61,10 @@ class WorldOptions:
     """Sequences of models in each project; runs log their versions."""
     versions: int = 3
     """Versions of each model."""
+    reports: int = 0
+    """In each project."""
+    has_automations: bool = False
+    """Give the team integrations, and automations that use them."""
     has_registry: bool = False
     """Put the teams under an organization, and link models into its registry."""
     has_sparse_metrics: bool = False
@@ -89,7 +94,10 @@ def generate_world(options: WorldOptions | None = None, **changes: Any) -> World
         _fill(world, project, options, cache)
         source = Random(f"{options.seed} {number} shelf")  # noqa: S311  (not for secrets)
         add_sweeps(world, project, options.sweeps, source)
+        add_reports(world, project, options.reports, source)
         add_artifacts(world, project, options.datasets, options.models, options.versions, source)
+    if options.has_automations:
+        add_automations(world, options.entity)
     if options.has_registry:
         add_registry(world, options.entity)
     if options.has_oddities:

@@ -57,6 +57,7 @@ class User:
 class Entity:
     """A user or a team that owns projects."""
 
+    typename: ClassVar = "Entity"
     number: int
     name: str
     is_team: bool
@@ -88,6 +89,7 @@ class Organization:
 class Project:
     """A project and its runs, the deleted ones included, in the order they were made."""
 
+    typename: ClassVar = "Project"
     number: int
     entity: str
     name: str

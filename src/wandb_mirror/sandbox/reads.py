@@ -17,6 +17,13 @@ from wandb_mirror.sandbox.connections import Connection, make_cursor
 from wandb_mirror.sandbox.context import COUNTING, Context, page_of
 from wandb_mirror.sandbox.filters import match_fields
 from wandb_mirror.sandbox.objects import Entity, Organization, Project, Run, User
+from wandb_mirror.sandbox.people_reads import (
+    ENTITY_PEOPLE,
+    PEOPLE_READS,
+    PROJECT_PEOPLE,
+    QUERY_PEOPLE,
+    USER_PEOPLE,
+)
 from wandb_mirror.sandbox.projection import Ask, Resolve, constant, plain
 from wandb_mirror.sandbox.stored_files import FILE_READS
 from wandb_mirror.sandbox.sweep_reads import PROJECT_SWEEPS, SWEEP_READS
@@ -100,8 +107,10 @@ READS: dict[str, dict[str, Resolve]] = {
     **SWEEP_READS,
     **ARTIFACT_READS,
     **FILE_READS,
+    **PEOPLE_READS,
     "Query": {
         **QUERY_ARTIFACTS,
+        **QUERY_PEOPLE,
         "organization": lambda _root, ask: ask.context.world.shelf.organizations.get(
             ask.get("name") if ask.context.is_known else None
         ),
@@ -137,6 +146,7 @@ READS: dict[str, dict[str, Resolve]] = {
         "organization": plain("organization"),
         "user": lambda entity, _ask: None if entity.is_team else entity.members[0],
         **ENTITY_ARTIFACTS,
+        **ENTITY_PEOPLE,
         "project": lambda entity, ask: ask.context.world.find_project(entity.name, ask.get("name")),
         "projects": lambda entity, ask: _entity_projects(entity.name, ask),
         "projectCount": lambda entity, ask: sum(
@@ -163,7 +173,7 @@ READS: dict[str, dict[str, Resolve]] = {
         "flags": constant("{}"),
         "entity": plain("entity"),
         "defaultEntity": lambda user, ask: ask.context.world.entities.get(user.entity),
-        "apiKeys": constant(Connection((), 0, 0, has_next=False, end_cursor=None)),
+        **USER_PEOPLE,
         "teams": _teams,
         "organizations": _organizations,
     },
@@ -183,6 +193,7 @@ READS: dict[str, dict[str, Resolve]] = {
         "totalRuns": lambda project, _ask: len(project.live_runs),
         **PROJECT_SWEEPS,
         **PROJECT_ARTIFACTS,
+        **PROJECT_PEOPLE,
         "runCount": _run_count,
         "run": _run,
         "bucket": _run,
@@ -198,7 +209,7 @@ READS: dict[str, dict[str, Resolve]] = {
 for _name in (
     "Project", "Run", "Entity", "ApiKey", "Sweep", "Agent", "File", "Artifact", "InputArtifact",
     "VersionedArtifact", "ArtifactCollection", "ArtifactCollectionMembership", "ArtifactType",
-    "ArtifactAlias", "Tag",
+    "ArtifactAlias", "Tag", "View", "User", "Integration",
 ):  # fmt: skip
     READS[f"{_name}Connection"] = {
         "edges": plain("edges"),
@@ -210,4 +221,3 @@ for _name in (
         "cursor": lambda edge, _ask: make_cursor(edge.place),
         **READS.get(f"{_name}Edge", {}),
     }
-READS["ApiKey"] = {"id": constant(None), "name": constant(None), "description": constant(None)}

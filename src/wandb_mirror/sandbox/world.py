@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from wandb_mirror.sandbox.arrangements import Arrangements
 from wandb_mirror.sandbox.exports import ExportFiles
 from wandb_mirror.sandbox.history import LoggedHistory
 from wandb_mirror.sandbox.objects import Entity, Project, Run, User, wrap_config
@@ -52,6 +53,7 @@ class World:
         self.exports = ExportFiles()
         self.tickets = Tickets(seed)
         self.shelf = Shelf(self._change)
+        self.arrangements = Arrangements(self._change)
         self._run_count = 0
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 
 from wandb_mirror.sandbox.artifact_writes import ARTIFACT_MUTATIONS, ARTIFACT_PAYLOADS
 from wandb_mirror.sandbox.objects import STATES, Run, decode_id
+from wandb_mirror.sandbox.people_reads import PEOPLE_WRITES
 from wandb_mirror.sandbox.problems import QueryProblem
 from wandb_mirror.sandbox.projection import Ask, Resolve
 from wandb_mirror.sandbox.run_files import RUN_FILE_READS, create_run_files
@@ -139,6 +140,7 @@ WRITES: dict[str, dict[str, Resolve]] = {
     **ARTIFACT_PAYLOADS,
     "Mutation": {
         **SWEEP_WRITES,
+        **PEOPLE_WRITES,
         **ARTIFACT_MUTATIONS,
         "deleteFiles": delete_files,
         "upsertBucket": _upsert_bucket,

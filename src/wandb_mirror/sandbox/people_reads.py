@@ -1,0 +1,173 @@
+"""How the fields of reports, members, automations and integrations are answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wandb_mirror.sandbox.connections import Connection
+from wandb_mirror.sandbox.context import Context, page_of
+from wandb_mirror.sandbox.objects import Entity, Project, User, decode_id, encode_id
+from wandb_mirror.sandbox.people import PLANTED, REPORT, Report, members_of
+from wandb_mirror.sandbox.problems import QueryProblem
+from wandb_mirror.sandbox.projection import Ask, Resolve, constant, plain
+
+
+def _views(project: Project, ask: Ask) -> Connection:
+    context: Context = ask.context
+    wanted, name = ask.get("viewType") or REPORT, ask.get("viewName")
+    rows = [
+        report
+        for report in context.world.arrangements.reports.values()
+        if report.project is project and report.type == wanted and name in (None, report.title)
+    ]
+    return page_of(ask, rows)
+
+
+def _views_by_id(_root: Any, ask: Ask) -> Connection:
+    context: Context = ask.context
+    wanted = set(ask.arguments["ids"])
+    reports = context.world.arrangements.reports.values() if context.is_known else ()
+    rows = [each for each in reports if each.storage_id in wanted and not each.project.is_hidden]
+    return page_of(ask, rows)
+
+
+def _integrations(entity: Entity, ask: Ask) -> Connection:
+    rows = ask.context.world.arrangements.integrations.values()
+    return page_of(ask, [each for each in rows if each.entity is entity])
+
+
+def _users(_root: Any, ask: Ask) -> Connection:
+    """Return users by the beginning of their name or mail address."""
+    context: Context = ask.context
+    wanted = ask.get("query") or ""
+    rows = [
+        user
+        for user in context.world.users
+        if context.is_known and (user.username.startswith(wanted) or user.email == wanted)
+    ]
+    return page_of(ask, rows)
+
+
+def _api_keys(user: User, ask: Ask) -> Connection:
+    """Return keys of a user: nobody who mirrors has any business with them."""
+    return page_of(ask, [f"{PLANTED}-user-{user.number}"])
+
+
+def _delete_automation(_root: Any, ask: Ask) -> dict[str, Any]:
+    context: Context = ask.context
+    if not context.is_known:
+        raise QueryProblem("permission denied")
+    given = ask.arguments["input"]
+    number = decode_id(given["triggerID"])[1:]
+    arranged = context.world.arrangements
+    for automation in list(arranged.automations.values()):
+        if [str(automation.number)] == number:
+            arranged.delete_automation(automation)
+            return {"success": True, "clientMutationId": given.get("clientMutationId")}
+    raise QueryProblem(f"could not find automation {given['triggerID']}")
+
+
+QUERY_PEOPLE: dict[str, Resolve] = {"views": _views_by_id, "users": _users}
+PROJECT_PEOPLE: dict[str, Resolve] = {
+    "allViews": _views,
+    "triggers": lambda project, ask: ask.context.world.arrangements.automations_of(project),
+}
+ENTITY_PEOPLE: dict[str, Resolve] = {
+    "members": lambda entity, _ask: members_of(entity),
+    "integrations": _integrations,
+    "available": constant(False),
+    "readOnlyAdmin": constant(False),
+    "privateOnly": constant(False),
+    "storageBytes": constant(0),
+    "codeSavingEnabled": constant(True),
+    "defaultAccess": constant("PRIVATE"),
+    "isPaid": constant(True),
+    "limits": constant("{}"),
+}
+USER_PEOPLE: dict[str, Resolve] = {"apiKeys": _api_keys}
+PEOPLE_WRITES: dict[str, Resolve] = {"deleteTrigger": _delete_automation}
+
+
+def _project_of(report: Report, _ask: Ask) -> Project:
+    return report.project
+
+
+PEOPLE_READS: dict[str, dict[str, Resolve]] = {
+    "View": {
+        "id": plain("storage_id"),
+        "name": plain("title"),
+        "displayName": plain("title"),
+        "description": plain("description"),
+        "type": plain("type"),
+        "spec": plain("spec"),
+        "user": plain("user"),
+        "createdAt": plain("created_at"),
+        "updatedAt": plain("updated_at"),
+        "project": _project_of,
+        "projectName": plain("project.name"),
+        "entityName": plain("project.entity"),
+    },
+    "Member": {
+        "id": lambda member, _ask: encode_id("Member", member.user.number),
+        "role": plain("role"),
+        "username": plain("user.username"),
+        "name": plain("user.name"),
+        "email": plain("user.email"),
+        "admin": lambda member, _ask: member.role == "admin",
+        "pending": constant(False),
+        "photoUrl": constant(None),
+        "accountType": constant("USER"),
+        "apiKey": plain("api_key"),
+    },
+    "ApiKey": {
+        "id": lambda key, _ask: encode_id("ApiKey", key),
+        "name": lambda key, _ask: key,
+        "description": constant(None),
+    },
+    "SlackIntegration": {
+        "id": plain("storage_id"),
+        "teamName": plain("name"),
+        "channelName": plain("target"),
+    },
+    "GenericWebhookIntegration": {
+        "id": plain("storage_id"),
+        "name": plain("name"),
+        "urlEndpoint": plain("target"),
+        "accessTokenRef": plain("access_token_ref"),
+        "secretRef": plain("secret_ref"),
+    },
+    "Trigger": {
+        "id": plain("storage_id"),
+        "createdAt": plain("created_at"),
+        "createdBy": plain("created_by"),
+        "updatedAt": plain("updated_at"),
+        "name": plain("name"),
+        "description": plain("description"),
+        "enabled": plain("is_enabled"),
+        "scope": plain("scope"),
+        "triggeringCondition": plain("event"),
+        "triggeredAction": plain("action"),
+    },
+    "FilterEventTriggeringCondition": {
+        "eventType": plain("event_type"),
+        "filter": plain("filter"),
+    },
+    "NotificationTriggeredAction": {
+        "integration": plain("integration"),
+        "title": plain("title"),
+        "message": plain("message"),
+        "severity": constant("INFO"),
+    },
+    "GenericWebhookTriggeredAction": {
+        "integration": plain("integration"),
+        "requestPayload": plain("payload"),
+    },
+    "NoOpTriggeredAction": {"noOp": constant(True)},
+    "ARIATriggeredAction": {"prompt": plain("message")},
+    "QueueJobTriggeredAction": {"queue": constant(None), "template": plain("payload")},
+    "RunQueue": {"id": constant(None), "name": constant(None)},
+    "DeleteTriggerPayload": {
+        name: lambda payload, _ask, name=name: payload.get(name)  # type: ignore[misc]
+        for name in ("success", "clientMutationId")
+    },
+}
