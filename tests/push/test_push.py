@@ -158,6 +158,42 @@ def test_many_are_read_and_written_together(tmp_path):
         assert desk.mirror.push().requests == 0
 
 
+def refuse(message):
+    return status(200, json.dumps({"errors": [{"message": message}]}))
+
+
+def test_a_server_that_takes_one_mutation_a_document_is_served_one_by_one(desk):
+    for path in desk.paths:
+        desk.edit(path, "notes", "n")
+    desk.box.faults.add(
+        refuse("one operation at a time, please"),
+        when=lambda seen: seen.document.count("upsertBucket(") > 1,
+        times=None,
+    )
+    report = desk.mirror.push()
+    assert (report.pushed, report.refused) == (5, 0)
+    assert all(desk.world.run(path).notes == "n" for path in desk.paths)
+    for path in desk.paths:
+        desk.edit(path, "notes", "m")
+    assert desk.mirror.push().requests == 10
+    assert desk.states() == {}
+
+
+def test_a_server_that_wants_something_to_change_is_not_asked_for_the_state_before(desk):
+    def is_guarded(seen):
+        return any(
+            name.startswith("input_before") and given.keys() == {"id"}
+            for name, given in seen.variables.items()
+        )
+
+    for path in desk.paths:
+        desk.edit(path, "notes", "n")
+    desk.box.faults.add(refuse("nothing to change"), when=is_guarded, times=None)
+    assert desk.mirror.push().pushed == 5
+    desk.edit(desk.paths[0], "notes", "m")
+    assert desk.mirror.push().requests == 2
+
+
 def test_one_that_is_refused_does_not_block_the_others(desk):
     for path in desk.paths:
         desk.edit(path, "notes", "n")
