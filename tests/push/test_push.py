@@ -11,7 +11,7 @@ from mirror.making import first_runs, make_world, open_mirror, own_id, rows
 from wandb_mirror.edits.cells import Change
 from wandb_mirror.edits.edit import Target
 from wandb_mirror.edits.values import ABSENT
-from wandb_mirror.errors import Interrupted, Retry, WrongServer
+from wandb_mirror.errors import BadEdit, Interrupted, Retry, WrongServer
 from wandb_mirror.mirror.edits import delete_object, find_objects, make_changes, resolve_edits
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox.faults import reset, status
@@ -143,6 +143,18 @@ def test_a_text_overwritten_in_the_moment_of_a_push_is_a_conflict_that_holds_it(
     resolve_edits(desk.mirror, lambda _: True, takes_theirs=takes_theirs)
     assert desk.mirror.push().is_complete
     assert desk.world.run(path).notes == ("theirs" if takes_theirs else "ours")
+
+
+def test_python_edits_one_or_many_by_name(desk):
+    path, project = desk.paths[0], desk.paths[0].rsplit("/", 1)[0]
+    assert desk.mirror.edit(path, notes="n", config={"lr": 5}, unset_config=["epochs"]) == 3
+    assert desk.mirror.edit(project, filters={"notes": "n"}, add_tags=["x"], summary={"s": 1}) == 2
+    with pytest.raises(BadEdit, match="no note to edit; there are add_tags"):
+        desk.mirror.edit(path, note="n")
+    assert desk.mirror.push().pushed == 5
+    run = desk.world.run(path)
+    assert (run.notes, run.tags[-1], run.summary_values["s"]) == ("n", "x", 1)
+    assert "epochs" not in run.config_values
 
 
 def test_many_are_read_and_written_together(tmp_path):
