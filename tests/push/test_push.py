@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,6 +14,7 @@ from wandb_mirror.edits.edit import Target
 from wandb_mirror.edits.values import ABSENT
 from wandb_mirror.errors import BadEdit, Interrupted, Retry, WrongServer
 from wandb_mirror.mirror.edits import delete_object, find_objects, make_changes, resolve_edits
+from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox.faults import reset, status
 
@@ -381,3 +383,31 @@ def test_an_edit_of_what_the_mirror_does_not_have_any_more_is_not_lost(desk):
     report = desk.mirror.push()
     assert report.retry_later == 1
     assert list(desk.states().values()) == ["pending"]
+
+
+def test_editing_needs_no_lock_and_a_push_shows_what_it_cannot_publish_yet(desk, monkeypatch):
+    path = desk.paths[0]
+    monkeypatch.setattr("wandb_mirror.mirror.mirror.LOCK_PATIENCE_SECONDS", 0.1)
+    with hold_lock(desk.mirror.folder, "a sync of hours"):
+        desk.edit(path, "notes", "n")
+        report = desk.mirror.push()
+        assert (report.pushed, report.published) == (1, None)
+        assert desk.states() == {(path, "notes"): "done"}
+        with desk.mirror.read_edited() as published:
+            assert desk.mirror.load_object(published, path)["notes"] == "n"
+    desk.mirror.sync(["team"], skip=["history"])
+    assert desk.mirror.desk.look().count == 0
+    assert rows(desk.mirror, "SELECT notes FROM runs WHERE run_id = ?", own_id(path)) == [("n",)]
+
+
+def test_edits_of_several_processes_at_once_are_all_kept(desk):
+    with ThreadPoolExecutor(4) as pool:
+        made = [
+            pool.submit(desk.edit, path, "tags", True, f"t{n}")
+            for path in desk.paths
+            for n in range(4)
+        ]
+        for each in made:
+            each.result()
+    assert len(desk.states()) == 20
+    assert desk.mirror.push().pushed == 20

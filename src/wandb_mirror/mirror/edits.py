@@ -15,7 +15,7 @@ from wandb_mirror.edits.catalog import EDITABLES
 from wandb_mirror.edits.cells import Change, cell_of, read_cells
 from wandb_mirror.edits.edit import Edit, Target, settle
 from wandb_mirror.edits.spec import Editable
-from wandb_mirror.errors import BadPath, NotMirrored, OnlyUpstream
+from wandb_mirror.errors import BadPath, Locked, NotMirrored, OnlyUpstream
 from wandb_mirror.jsontext import loads
 from wandb_mirror.kinds import KINDS, kind_named
 from wandb_mirror.kinds.pages import ScopeOf
@@ -200,7 +200,11 @@ def publish_replies(mirror: Parts, store: Store) -> Path | None:
     done = store.outbox.load(("done",))
     if not done:
         return None
-    published = mirror.publish()
+    try:
+        published = mirror.publish()
+    except Locked as error:
+        mirror.progress.say(f"pushed, and shown here; the file follows later: {error}")
+        return None
     let_go(mirror, store)
     return published
 
