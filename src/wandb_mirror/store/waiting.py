@@ -16,6 +16,9 @@ from wandb_mirror.errors import CorruptFile
 VERSION = "edits_version"
 """The fact that moves whenever readers are to see something else."""
 BUSY_SECONDS = 30
+NOT_OURS = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_ERROR")
+"""Beginnings of what SQLite says of a file that this user may not write beside, or that has no
+outbox yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,9 @@ def count_waiting(path: Path) -> Waiting:
                 "SELECT (SELECT count(*) FROM edits), (SELECT value FROM facts WHERE name = ?)",
                 [VERSION],
             ).fetchall()
-    except sqlite3.OperationalError:
-        return Waiting()  # not ours to open
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "SQLITE_CANTOPEN").startswith(NOT_OURS):
+            return Waiting()
         raise CorruptFile(
             f"{path} cannot be read: {error}; restore it from a backup, or move it away and sync"
         ) from error
