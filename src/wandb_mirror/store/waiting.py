@@ -35,7 +35,11 @@ def count_waiting(path: Path) -> Waiting:
     None where there is no store, or where this user may not read it: a published file that lies
     elsewhere is read by people who do not edit.
     """
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except PermissionError:
+        is_there = False
+    if not is_there:
         return Waiting()
     try:
         with closing(
