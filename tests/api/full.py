@@ -79,7 +79,7 @@ def make_tables(runs):
     CREATE TABLE team_members AS SELECT '{TEAM}' AS team, username, role FROM (VALUES ('ada', 'admin'), ('bo', 'member')) v(username, role);
     CREATE TABLE automations AS SELECT 'a1' AS id, 'alarm' AS name, '{TEAM}' AS entity, NULL::VARCHAR AS project, true AS enabled,
       '{{"eventType": "RUN_METRIC"}}' AS event, '{{"kind": {{"name": "post"}}}}' AS action, 'project' AS scope;
-    CREATE TABLE integrations AS SELECT * FROM (VALUES ('i1', '{TEAM}', 'slack', 'work', '#runs'), ('i2', '{TEAM}', 'webhook', 'hook', 'https://x'))
+    CREATE TABLE integrations AS SELECT * FROM (VALUES ('i1', '{TEAM}', 'slack', '#runs', 'work/#runs'), ('i2', '{TEAM}', 'webhook', 'hook', 'https://x'))
       v(id, entity, kind, name, target);
     CREATE TABLE registries AS SELECT 'org' AS organization, 'model' AS registry, 'organization' AS visibility, 'd' AS description, {AT} AS created_at;
     UPDATE _data.runs SET sweep_id = 's1' WHERE run_id IN ('{first}', '{second}');

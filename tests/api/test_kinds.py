@@ -154,7 +154,7 @@ def test_a_registry_leads_to_what_is_linked_into_it(full):
 def test_a_report_leads_to_its_runs(full):
     api, _ = full
     [report] = api.reports(USUAL)
-    assert (report.display_name, report.user.username) == ("Weekly: loss & more", "ada")
+    assert (report.display_name, report.user["username"]) == ("Weekly: loss & more", "ada")
     assert report.url.endswith("/reports/Weekly-loss-more--UmVwb3J0OjE")
     runs = report.runs(report.sections[0], only_selected=False)
     assert [run.id for run in runs] == [
@@ -185,14 +185,14 @@ def test_teams_users_automations_and_integrations(full):
     assert api.user("ADA").username == "ada"
     assert api.users("nobody") == []
     automation = api.automation("alarm", TEAM)
-    assert (automation.event.eventType, automation.action.kind.name, automation.enabled) == (
+    assert (automation.event.event_type, automation.action.kind.name, automation.enabled) == (
         "RUN_METRIC",
         "post",
         True,
     )
     assert [type(each).__name__ for each in api.integrations(TEAM)] == [
-        "WebhookIntegration",
         "SlackIntegration",
+        "WebhookIntegration",
     ]
     assert [each.channel_name for each in api.slack_integrations(TEAM)] == ["#runs"]
     assert [each.url_endpoint for each in api.webhook_integrations(TEAM)] == ["https://x"]

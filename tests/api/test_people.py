@@ -31,12 +31,12 @@ QUESTIONS = {
         )
         for each in api.reports(PATH)
     ],
-    "who wrote them": lambda api: [each.user.username for each in api.reports(PATH)],
+    "who wrote them": lambda api: [each.user for each in api.reports(PATH)],
     "a team": lambda api: fields(api.team(TEAM), "name"),
-    "members": lambda api: [
-        fields(each, "username", "name", "email", "account_type", "admin")
+    "members": lambda api: sorted(
+        (each.username, each.name, each.email, each.account_type, each.admin)
         for each in api.team(TEAM).members
-    ],
+    ),
     "the viewer": lambda api: fields(api.viewer, "username", "name", "email", "admin", "entity"),
     "automations": lambda api: [
         (each.name, each.id, each.enabled, each.description, each.scope.name)

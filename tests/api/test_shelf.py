@@ -56,10 +56,10 @@ QUESTIONS = {
     "a linked version": lambda api: fields(api.artifact(LINKED), *VERSION),
     "who logged it": lambda api: api.artifact(MODEL).logged_by().id,
     "who used it": lambda api: sorted(run.id for run in api.artifact(DATA).used_by()),
-    "what a run logged": lambda api: [
+    "what a run logged": lambda api: sorted(
         each.name
         for each in api.run(f"{PATH}/{api.artifact(MODEL).logged_by().id}").logged_artifacts()
-    ],
+    ),
     "what a run used": lambda api: sorted(
         each.name
         for each in api.run(f"{PATH}/{api.artifact(MODEL).logged_by().id}").used_artifacts()

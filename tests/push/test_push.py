@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,8 +12,9 @@ from mirror.making import first_runs, make_world, open_mirror, own_id, rows
 from wandb_mirror.edits.cells import Change
 from wandb_mirror.edits.edit import Target
 from wandb_mirror.edits.values import ABSENT
-from wandb_mirror.errors import Interrupted, Retry, WrongServer
+from wandb_mirror.errors import BadEdit, Interrupted, Retry, WrongServer
 from wandb_mirror.mirror.edits import delete_object, find_objects, make_changes, resolve_edits
+from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox.faults import reset, status
 
@@ -145,6 +147,18 @@ def test_a_text_overwritten_in_the_moment_of_a_push_is_a_conflict_that_holds_it(
     assert desk.world.run(path).notes == ("theirs" if takes_theirs else "ours")
 
 
+def test_python_edits_one_or_many_by_name(desk):
+    path, project = desk.paths[0], desk.paths[0].rsplit("/", 1)[0]
+    assert desk.mirror.edit(path, notes="n", config={"lr": 5}, unset_config=["epochs"]) == 3
+    assert desk.mirror.edit(project, filters={"notes": "n"}, add_tags=["x"], summary={"s": 1}) == 2
+    with pytest.raises(BadEdit, match="no note to edit; there are add_tags"):
+        desk.mirror.edit(path, note="n")
+    assert desk.mirror.push().pushed == 5
+    run = desk.world.run(path)
+    assert (run.notes, run.tags[-1], run.summary_values["s"]) == ("n", "x", 1)
+    assert "epochs" not in run.config_values
+
+
 def test_many_are_read_and_written_together(tmp_path):
     with Sandbox(make_world(projects=1, runs=120, steps=1)) as box:
         desk = Desk(tmp_path / "mirror", box)
@@ -156,6 +170,42 @@ def test_many_are_read_and_written_together(tmp_path):
         assert report.requests == 6
         assert all("triage" in desk.world.run(path).tags for path in desk.paths)
         assert desk.mirror.push().requests == 0
+
+
+def refuse(message):
+    return status(200, json.dumps({"errors": [{"message": message}]}))
+
+
+def test_a_server_that_takes_one_mutation_a_document_is_served_one_by_one(desk):
+    for path in desk.paths:
+        desk.edit(path, "notes", "n")
+    desk.box.faults.add(
+        refuse("one operation at a time, please"),
+        when=lambda seen: seen.document.count("upsertBucket(") > 1,
+        times=None,
+    )
+    report = desk.mirror.push()
+    assert (report.pushed, report.refused) == (5, 0)
+    assert all(desk.world.run(path).notes == "n" for path in desk.paths)
+    for path in desk.paths:
+        desk.edit(path, "notes", "m")
+    assert desk.mirror.push().requests == 10
+    assert desk.states() == {}
+
+
+def test_a_server_that_wants_something_to_change_is_not_asked_for_the_state_before(desk):
+    def is_guarded(seen):
+        return any(
+            name.startswith("input_before") and given.keys() == {"id"}
+            for name, given in seen.variables.items()
+        )
+
+    for path in desk.paths:
+        desk.edit(path, "notes", "n")
+    desk.box.faults.add(refuse("nothing to change"), when=is_guarded, times=None)
+    assert desk.mirror.push().pushed == 5
+    desk.edit(desk.paths[0], "notes", "m")
+    assert desk.mirror.push().requests == 2
 
 
 def test_one_that_is_refused_does_not_block_the_others(desk):
@@ -333,3 +383,31 @@ def test_an_edit_of_what_the_mirror_does_not_have_any_more_is_not_lost(desk):
     report = desk.mirror.push()
     assert report.retry_later == 1
     assert list(desk.states().values()) == ["pending"]
+
+
+def test_editing_needs_no_lock_and_a_push_shows_what_it_cannot_publish_yet(desk, monkeypatch):
+    path = desk.paths[0]
+    monkeypatch.setattr("wandb_mirror.mirror.mirror.LOCK_PATIENCE_SECONDS", 0.1)
+    with hold_lock(desk.mirror.folder, "a sync of hours"):
+        desk.edit(path, "notes", "n")
+        report = desk.mirror.push()
+        assert (report.pushed, report.published) == (1, None)
+        assert desk.states() == {(path, "notes"): "done"}
+        with desk.mirror.read_edited() as published:
+            assert desk.mirror.load_object(published, path)["notes"] == "n"
+    desk.mirror.sync(["team"], skip=["history"])
+    assert desk.mirror.desk.look().count == 0
+    assert rows(desk.mirror, "SELECT notes FROM runs WHERE run_id = ?", own_id(path)) == [("n",)]
+
+
+def test_edits_of_several_processes_at_once_are_all_kept(desk):
+    with ThreadPoolExecutor(4) as pool:
+        made = [
+            pool.submit(desk.edit, path, "tags", True, f"t{n}")
+            for path in desk.paths
+            for n in range(4)
+        ]
+        for each in made:
+            each.result()
+    assert len(desk.states()) == 20
+    assert desk.mirror.push().pushed == 20

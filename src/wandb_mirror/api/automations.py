@@ -43,7 +43,8 @@ class Automation:
                 (value for key, value in vars(self.scope).items() if key in SCOPE_NAMES), None
             )
         if isinstance(self.action, SimpleNamespace):
-            self.action.action_type = ACTION_TYPES.get(self.action.typename__)
+            typename = getattr(self.action, "typename__", None)
+            self.action.action_type = ACTION_TYPES.get(str(typename))
 
     def __repr__(self) -> str:
         """Return its name and whether it is on."""

@@ -67,6 +67,11 @@ class Generation:
         """The shown names of the users that are known, by username."""
         return dict(self.published.rows("SELECT username, name FROM main.users"))
 
+    @cached_property
+    def user_emails(self) -> dict[str, str | None]:
+        """The mail addresses of the users that are known, by username."""
+        return dict(self.published.rows("SELECT username, email FROM main.users"))
+
     def find_project(self, entity: str, project: str) -> Row | None:
         """Return a project's row, the one that is still visible where two had its name."""
         return self.one(

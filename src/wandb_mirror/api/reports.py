@@ -10,7 +10,6 @@ from wandb_mirror.api.attrs import Attrs, frame
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Held
 from wandb_mirror.api.runs import Runs
-from wandb_mirror.api.users import User
 from wandb_mirror.errors import BadFilter
 from wandb_mirror.jsontext import loads
 
@@ -56,7 +55,12 @@ class BetaReport(Attrs):
         self.entity = row["entity"]
         self.project = row["project"]
         username = row["username"]
-        self.user = None if username is None else User({"username": username})
+        emails = generation.user_emails
+        self.user = (
+            None
+            if username is None
+            else {"username": username, "photoUrl": None, "email": emails.get(username)}
+        )
 
     @property
     def spec(self) -> dict[str, Any]:

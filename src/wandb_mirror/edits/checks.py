@@ -54,8 +54,8 @@ def _fault_of_member(field: EditField, change: Change) -> str | None:
 def _fault_of_key(field: EditField, key: str) -> str | None:
     if not key:
         return f"{field.name} has no key without a name; name one"
-    if field.wire == "config" and key in INTERNAL:
-        return f"config {key} belongs to W&B's own client and is never edited; leave it out"
+    if key in INTERNAL:
+        return f"{field.name} {key} belongs to W&B's own client and is never edited; leave it out"
     return None
 
 

@@ -15,12 +15,13 @@ from wandb_mirror.edits.catalog import EDITABLES
 from wandb_mirror.edits.cells import Change, cell_of, read_cells
 from wandb_mirror.edits.edit import Edit, Target, settle
 from wandb_mirror.edits.spec import Editable
-from wandb_mirror.errors import BadPath, NotMirrored, OnlyUpstream
+from wandb_mirror.errors import BadPath, Locked, NotMirrored, OnlyUpstream
 from wandb_mirror.jsontext import loads
 from wandb_mirror.kinds import KINDS, kind_named
 from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.mirror.connect import Connection, check_server
 from wandb_mirror.mirror.paths import parse_project, parse_run
+from wandb_mirror.mirror.selection import settle_redaction
 from wandb_mirror.progress import Progress
 from wandb_mirror.push.documents import deletion_document
 from wandb_mirror.push.push import Pusher
@@ -183,6 +184,7 @@ def push_edits(
             is_forced=is_forced,
             is_dry=is_dry,
             chosen=chosen,
+            clean=settle_redaction(store, (), mirror.now()).apply,
         )
         try:
             report = pusher.run()
@@ -200,7 +202,11 @@ def publish_replies(mirror: Parts, store: Store) -> Path | None:
     done = store.outbox.load(("done",))
     if not done:
         return None
-    published = mirror.publish()
+    try:
+        published = mirror.publish()
+    except Locked as error:
+        mirror.progress.say(f"pushed, and shown here; the file follows later: {error}")
+        return None
     let_go(mirror, store)
     return published
 

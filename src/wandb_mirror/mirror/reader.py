@@ -5,7 +5,7 @@ Nothing here imports what pulls or writes: a cold command that reads answers wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -24,6 +24,7 @@ from wandb_mirror.settings import Settings
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from wandb_mirror.mirror.editing import Edits
     from wandb_mirror.query.answer import Answer
 
 
@@ -73,6 +74,20 @@ class Reader:
         published = self.read()
         self.desk.lay(published)
         return published
+
+    def edit(
+        self, path: str, *, filters: Mapping[str, Any] | None = None, **edits: Unpack[Edits]
+    ) -> int:
+        """Queue edits of the run at ``path``, or with ``filters`` of a project's runs that pass.
+
+        ``add_tags``, ``remove_tags``, ``notes``, ``name``, ``group``, ``job_type``,
+        ``description``, ``config`` and ``summary`` (keys to set), ``unset_config`` (keys to take
+        out). Returns how many cells wait because of them. Raises ``BadEdit``, ``BadPath``,
+        ``BadFilter``, ``NotMirrored``.
+        """
+        from wandb_mirror.mirror.editing import edit_objects  # noqa: PLC0415  (opens the store)
+
+        return edit_objects(self, path, filters, edits)
 
     def load_history(
         self,

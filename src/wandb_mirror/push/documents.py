@@ -20,6 +20,8 @@ from wandb_mirror.upstream.rows import read_row
 from wandb_mirror.upstream.writer import Document, Writer, alias_of
 
 BEFORE = "before_"
+GUARD = "reading an object before it is written"
+"""The capability to take a mutation that names an object and changes nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,11 @@ def mutation_document(
     seen = [field for field in kind.fields if field.column in written or field.column in kind.key]
     for number, each in enumerate(sendings):
         given = {editable.id_argument: each.upstream_id}
-        for alias, wires, fields in (
+        steps = [
             (f"{BEFORE}{alias_of(number)}", {}, seen),
             (alias_of(number), each.wires, kind.fields),
-        ):
+        ]
+        for alias, wires, fields in steps[capabilities.lacks(GUARD) :]:
             variable = writer.bind(f"input_{alias}", editable.input_type, {**given, **wires})
             with (
                 writer.inside(

@@ -7,35 +7,37 @@ there what had been sent or does not, and goes on. Nothing is ever sent blindly 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
-from wandb_mirror.edits.catalog import EDITABLES
 from wandb_mirror.edits.cells import Change
 from wandb_mirror.edits.edit import Edit, Target
 from wandb_mirror.edits.spec import Editable
 from wandb_mirror.errors import Interrupted, NotFound, Refused, Retry, UpstreamBroken
-from wandb_mirror.kinds import KINDS, kind_named
+from wandb_mirror.kinds import kind_named
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.progress import Progress
-from wandb_mirror.push.documents import Sending, mutation_document, read_reply
+from wandb_mirror.push.batches import Objects, find_batches, make_sending
+from wandb_mirror.push.documents import GUARD, mutation_document, read_reply
 from wandb_mirror.push.plan import Plan, judge_reply, plan_object
 from wandb_mirror.push.report import PushReport
 from wandb_mirror.store.edit_rows import Cell
 from wandb_mirror.store.outbox import Outcome
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.asking import ask
-from wandb_mirror.upstream.shapes import ALIASES, Upstream
+from wandb_mirror.upstream.capabilities import Capabilities
+from wandb_mirror.upstream.shapes import Upstream
 from wandb_mirror.upstream.writer import Document
 
 TOGETHER = 50
 """Objects read, and written, by one request."""
+PAIR = 2
+MUTATIONS = "several mutations in one document"
+"""The capability to change several objects by one request."""
 ROUNDS = 4
 """What a push has overwritten is put back in the next round."""
-Objects = Sequence[tuple[Target, Sequence[Edit]]]
 
 
 @dataclass(slots=True)
@@ -51,9 +53,15 @@ class Pusher:
     is_forced: bool = False
     is_dry: bool = False
     chosen: Callable[[Edit], bool] = lambda _: True
+    clean: Callable[[Kind, Sequence[Row]], Sequence[Row]] = lambda _, rows: rows
+    """What is left of upstream's rows where the mirror keeps no secrets."""
     report: PushReport = field(default_factory=PushReport)
     _left: set[Cell] = field(default_factory=set)
     """Edits that this push has tried and left for a later one."""
+    _is_guarded: bool = False
+    """Whether the server has taken a mutation that reads before it writes."""
+    _is_plain: bool = False
+    """Whether one is being tried that does not."""
 
     def run(self) -> PushReport:
         """Push what waits; what cannot be pushed now is left, with the reason.
@@ -77,7 +85,9 @@ class Pusher:
         return self.report
 
     def _push_round(self, waiting: Sequence[Edit]) -> None:
-        batches = list(self._batches(waiting))
+        size = 1 if self.upstream.capabilities.lacks(MUTATIONS) else TOGETHER
+        batches, homeless = find_batches(self.store, waiting, size)
+        self._postpone(homeless, "its project is not in this mirror any more")
         self.progress.begin("pushing", sum(len(objects) for *_, objects in batches))
         try:
             for editable, scope, objects in batches:
@@ -86,32 +96,6 @@ class Pusher:
                 self.progress.advance("pushing", len(objects))
         finally:
             self.progress.end("pushing")
-
-    def _batches(self, waiting: Sequence[Edit]) -> Iterator[tuple[Editable, ScopeOf, Objects]]:
-        """Yield objects of one project that are read and written together."""
-        places: dict[tuple[str, str], dict[Target, list[Edit]]] = {}
-        for each in waiting:
-            place = (each.target.kind, each.target.project_id)
-            places.setdefault(place, {}).setdefault(each.target, []).append(each)
-        for editable in EDITABLES:
-            for (kind, project_id), found in places.items():
-                if kind != editable.kind:
-                    continue
-                scope = self._find_scope(project_id)
-                objects = list(found.items())
-                if scope is None:
-                    self._postpone(objects, "its project is not in this mirror any more")
-                    continue
-                size = 1 if self.upstream.capabilities.lacks(ALIASES) else TOGETHER
-                for start in range(0, len(objects), size):
-                    yield editable, scope, objects[start : start + size]
-
-    def _find_scope(self, project_id: str) -> ScopeOf | None:
-        kind = next(each for each in KINDS if each.holds == "project")
-        for rows in self.store.load_rows(kind, where={kind.own_key: project_id}):
-            for row in rows:
-                return ScopeOf(row["entity"], row["project"], project_id)
-        return None
 
     def _check_stop(self) -> None:
         if self.stop.is_set():
@@ -130,11 +114,9 @@ class Pusher:
                 self._send(kind, editable, scope, sending)
         except (Refused, UpstreamBroken) as error:
             if len(objects) > 1:
-                middle = len(objects) // 2
-                for half in (objects[:middle], objects[middle:]):
-                    self._push_batch(editable, scope, self._reload(half))
+                self._push_parts(editable, scope, objects, error)
             elif isinstance(error, Refused):
-                self._refuse(objects, error)
+                self._refuse_or_send_plainly(editable, scope, objects, error)
             else:
                 self._postpone(objects, str(error))
         except NotFound as error:
@@ -142,6 +124,43 @@ class Pusher:
         except Retry as error:
             self._postpone(objects, str(error))
             raise
+
+    def _push_parts(
+        self, editable: Editable, scope: ScopeOf, objects: Objects, error: Exception
+    ) -> None:
+        """Push in halves what did not go together, and learn where nothing goes together."""
+        failed = self.report.refused + self.report.retry_later
+        goes_alone = self.upstream.capabilities.lacks(MUTATIONS)
+        size = 1 if goes_alone else len(objects) // 2
+        for start in range(0, len(objects), size):
+            self._push_batch(editable, scope, self._reload(objects[start : start + size]))
+        is_pair = len(objects) == PAIR and isinstance(error, Refused)
+        if is_pair and failed == self.report.refused + self.report.retry_later:
+            self.upstream.capabilities.learn([MUTATIONS])
+
+    def _refuse_or_send_plainly(
+        self, editable: Editable, scope: ScopeOf, objects: Objects, error: Exception
+    ) -> None:
+        """Try one object without reading it before the write: that may be what is refused."""
+        capabilities = self.upstream.capabilities
+        if self._is_guarded or capabilities.lacks(GUARD) or self._is_plain:
+            self._refuse(objects, error)
+            return
+        self._is_plain = True
+        refused = self.report.refused
+        try:
+            self._push_batch(editable, scope, self._reload(objects))
+        finally:
+            self._is_plain = False
+        if self.report.refused == refused:
+            capabilities.learn([GUARD])
+        else:
+            self._is_guarded = True  # so it is something else that upstream does not take
+
+    def _capabilities(self) -> Capabilities:
+        """Return what the server lacks, for the mutation to be sent."""
+        known = self.upstream.capabilities
+        return Capabilities(known.missing | {GUARD}) if self._is_plain else known
 
     def _reload(self, objects: Objects) -> Objects:
         """Return the edits of some objects as they are now: what was sent is marked so."""
@@ -173,7 +192,7 @@ class Pusher:
             )
         self.report.count(outcome for plan in plans for outcome in plan.outcomes)
         waiting = [each for plan in plans for each in plan.waiting]
-        self.report.waiting += len(waiting)
+        self.report.waiting += len({each.cell for each in waiting} - self._left)
         self._left |= {each.cell for each in waiting}
         if not self.is_dry:
             outcomes = [outcome for plan in plans for outcome in plan.outcomes]
@@ -212,9 +231,10 @@ class Pusher:
         sendings = [make_sending(editable, scope, plan) for plan in plans]
 
         def make() -> Document:
-            return mutation_document(kind, editable, self.upstream.capabilities, sendings)
+            return mutation_document(kind, editable, self._capabilities(), sendings)
 
         data, document = ask(self.upstream.client, self.upstream.capabilities, kind, make)
+        self._is_guarded = self._is_guarded or not self._is_plain
         outcomes: list[Outcome] = []
         rows: list[Row] = []
         overwritten: list[tuple[Target, Change]] = []
@@ -226,7 +246,7 @@ class Pusher:
             overwritten += lost
         self.report.races += len(overwritten)
         self.report.count(outcomes, is_sent=True)
-        self._record(outcomes, (kind, rows), overwritten)
+        self._record(outcomes, (kind, list(self.clean(kind, rows))), overwritten)
 
     def _note_dry(
         self, kind: Kind, editable: Editable, scope: ScopeOf, plans: Sequence[Plan]
@@ -260,9 +280,3 @@ class Pusher:
         self.report.retry_later += len(left)
         if not self.is_dry:
             self._record(Outcome(each, "") for each in left)
-
-
-def make_sending(editable: Editable, scope: ScopeOf, plan: Plan) -> Sending:
-    """Return what goes to an object: its id as it is this moment, and the edited fields."""
-    upstream_id: Any = (plan.fresh or {})[editable.id_column]
-    return Sending(scope, str(upstream_id), plan.wires)

@@ -16,6 +16,9 @@ from wandb_mirror.errors import CorruptFile
 VERSION = "edits_version"
 """The fact that moves whenever readers are to see something else."""
 BUSY_SECONDS = 30
+NOT_OURS = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_ERROR")
+"""Beginnings of what SQLite says of a file that this user may not write beside, or that has no
+outbox yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,11 @@ def count_waiting(path: Path) -> Waiting:
     None where there is no store, or where this user may not read it: a published file that lies
     elsewhere is read by people who do not edit.
     """
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except PermissionError:
+        is_there = False
+    if not is_there:
         return Waiting()
     try:
         with closing(
@@ -42,9 +49,9 @@ def count_waiting(path: Path) -> Waiting:
                 "SELECT (SELECT count(*) FROM edits), (SELECT value FROM facts WHERE name = ?)",
                 [VERSION],
             ).fetchall()
-    except sqlite3.OperationalError:
-        return Waiting()  # not ours to open
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "SQLITE_CANTOPEN").startswith(NOT_OURS):
+            return Waiting()
         raise CorruptFile(
             f"{path} cannot be read: {error}; restore it from a backup, or move it away and sync"
         ) from error

@@ -52,6 +52,7 @@ def _team_members() -> View:
         _text("username", "t.username", "The member's handle."),
         _text("role", "t.role", "admin, member, …"),
         _text("name", "t.name", "The member's name as shown."),
+        _text("email", "t.email", "The member's mail address."),
         ViewColumn("is_pending", "BOOLEAN", "t.is_pending", "Invited and not yet there."),
         _text("account_type", "t.account_type", "A person or a service."),
     ]
