@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine with Python 3.11 or newer, pip, venv and make:
-#   make demo    a server with generated data, a sync, three queries; no account needed
+#   make demo    a server with generated data, a sync, four queries; no account needed
 #   make test    everything that must hold before a change is merged
 PYTHON ?= python3
 BIN := .venv/bin

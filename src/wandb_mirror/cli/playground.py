@@ -1,4 +1,4 @@
-"""The sandbox and the demo: a generated server, a sync, three questions with their answers."""
+"""The sandbox and the demo: a generated server, a sync, four questions with their answers."""
 
 from __future__ import annotations
 
@@ -58,6 +58,14 @@ ORDER BY lowest_loss LIMIT 5""",
   round(stddev("summary.val/accuracy"), 4) AS spread
 FROM "{project}".runs GROUP BY run_group ORDER BY mean DESC NULLS LAST LIMIT 5""",
     ),
+    Question(
+        "Lineage, two hops: the models that were trained from each version of a dataset",
+        """SELECT i.source_collection || ':' || i.version AS dataset,
+  o.source_collection || ':' || o.version AS model, o.run_id AS trained_by
+FROM artifact_usage i JOIN artifact_usage o USING (entity, project, run_id)
+WHERE i.direction = 'input' AND i.type = 'dataset' AND o.direction = 'output' AND o.type = 'model'
+  AND project = '{name}' ORDER BY ALL LIMIT 5""",
+    ),
 )
 
 
@@ -76,6 +84,12 @@ def make_world(size: Size) -> World:
         metrics=size.metrics,
         seed=size.seed,
         entity=ENTITY,
+        sweeps=2,
+        datasets=1,
+        models=2,
+        reports=2,
+        has_automations=True,
+        has_registry=True,
     )
 
 
@@ -93,7 +107,7 @@ def serve(size: Size, *, port: int, latency_ms: float) -> None:
 
 
 def demonstrate(wish: Wish, folder: Path, size: Size) -> None:
-    """Mirror a generated server and ask it three things."""
+    """Mirror a generated server and ask it four things."""
     from wandb_mirror.cli.formats import write_answer  # noqa: PLC0415
     from wandb_mirror.cli.terminal import make_progress, say_report  # noqa: PLC0415
 

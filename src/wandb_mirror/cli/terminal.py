@@ -172,10 +172,14 @@ def say_report(report: SyncReport, published_path: Path) -> None:
 
 
 def _describe(seen: Mapping[str, int], changed: Mapping[str, int]) -> str:
-    """Return counts for people: ``200 runs (3 changed)``."""
-    return ", ".join(
-        f"{count} {kind} ({changed.get(kind, 0)} changed)" for kind, count in seen.items()
-    )
+    """Return counts for people, of what there is: ``200 runs (3 changed), 5 sweeps``."""
+    parts = []
+    for kind, count in seen.items():
+        new = changed.get(kind, 0)
+        if count or new:
+            what = f"{count} {kind.replace('_', ' ')}"
+            parts.append(f"{what} ({new} changed)" if new else what)
+    return ", ".join(parts) or "nothing"
 
 
 MOST_SHOWN = 20

@@ -49,7 +49,7 @@ def sandbox_command(port: int, latency_ms: float, **size: int) -> None:
 )
 @pass_wish
 def demo_command(wish: Wish, /, folder: Path, **size: int) -> None:
-    """Mirror a generated server and ask it three things; no account needed.
+    """Mirror a generated server and ask it four things; no account needed.
 
     Needs the extra 'sandbox': pip install 'wandb-mirror[sandbox]'.
     """
