@@ -163,6 +163,8 @@ type Artifact {
   artifactSequence: ArtifactSequence!
   versionIndex: Int
   digest: String!
+  commitHash: String
+  historyStep: Int64
   size: Int64!
   fileCount: Int64!
   state: String!

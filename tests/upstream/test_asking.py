@@ -44,7 +44,7 @@ def test_any_older_server_is_learned_exactly(lacking, lacks_first, tells_one_err
         "updatedAt": "2024-01-01T00:00:00Z",
         "user": {"username": "a"},
     }
-    run |= {"computeSeconds": 1.0, "historyLineCount": 1, "tags": []}
+    run |= {"computeSeconds": 1.0, "historyLineCount": 1, "tags": [], "readOnly": False}
     server = Server(
         f"{head}type Run {{{run_type}",
         projects=[
