@@ -49,7 +49,7 @@ class MirrorKeeper:
 
     def select_changed(self, kind: Kind, scope: ScopeOf, rows: Sequence[Row]) -> list[Row]:
         """Return those of the light rows that are new, differ from what is kept, or were gone."""
-        if self.takes_all_for_changed:
+        if self.takes_all_for_changed or not rows:
             return list(rows)
         known = self.store.load_digests(kind, scope, [row[kind.own_key] for row in rows])
         changed = []

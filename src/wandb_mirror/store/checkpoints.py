@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,18 +33,22 @@ def spell_scope(kind: Kind, scope: ScopeOf) -> str:
     return dumps([clean(value) for value in scope.columns(names).values()])
 
 
-def save_checkpoint(
-    connection: sa.Connection, kind: Kind, checkpoint: Checkpoint, now: datetime
+def save_checkpoints(
+    connection: sa.Connection, kind: Kind, saved: Sequence[Checkpoint], now: datetime
 ) -> None:
-    """Save a checkpoint in place of the one before."""
-    row = {
-        "kind": kind.plural,
-        "scope": spell_scope(kind, checkpoint.scope),
-        "cursor": checkpoint.cursor,
-        "watermark": checkpoint.watermark,
-        "updated_at": now,
-    }
-    connection.execute(upsert(checkpoints, connection.dialect, tuple(row)), [row])
+    """Save checkpoints in place of the ones before."""
+    rows = [
+        {
+            "kind": kind.plural,
+            "scope": spell_scope(kind, each.scope),
+            "cursor": each.cursor,
+            "watermark": each.watermark,
+            "updated_at": now,
+        }
+        for each in saved
+    ]
+    if rows:
+        connection.execute(upsert(checkpoints, connection.dialect, tuple(rows[0])), rows)
 
 
 def load_checkpoint(connection: sa.Connection, kind: Kind, scope: ScopeOf) -> Checkpoint | None:

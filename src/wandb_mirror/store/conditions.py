@@ -25,17 +25,41 @@ def is_gone(kind: Kind) -> Condition:
     return sa.or_(table.c.deleted_at.is_not(None), table.c.inaccessible_since.is_not(None))
 
 
-def in_scope(kind: Kind, scope: ScopeOf) -> Condition:
-    """Return the condition that an object was looked for in ``scope``.
+def scope_values(kind: Kind, scope: ScopeOf) -> dict[str, Any]:
+    """Return the columns of ``scope`` that a kind's rows begin with.
 
     Raises ``ValueError`` where the scope does not name its place: it would match by accident.
     """
-    table = KIND_TABLES[kind.plural]
     names = kind.scope_columns or (("entity",) if kind.scope == "entity" else ())
     values = scope.columns(names)
     if None in values.values():
         raise ValueError(f"the scope of {kind.plural} lacks one of {', '.join(names)}")
-    return sa.and_(sa.true(), *(table.c[name] == clean(values[name]) for name in names))
+    return {name: clean(value) for name, value in values.items()}
+
+
+def in_scope(kind: Kind, scope: ScopeOf) -> Condition:
+    """Return the condition that an object was looked for in ``scope``; see ``scope_values``."""
+    table = KIND_TABLES[kind.plural]
+    values = scope_values(kind, scope)
+    return sa.and_(sa.true(), *(table.c[name] == value for name, value in values.items()))
+
+
+def live_keys(kind: Kind, scope: ScopeOf) -> tuple[sa.Select[Any], dict[str, Any]]:
+    """Return the query for the own keys of what is not gone in ``scope``, and its parameters.
+
+    A kind's query is made once: it is asked for each of thousands of scopes.
+    """
+    values = scope_values(kind, scope)
+    query = _LIVE_KEYS.get(kind.plural)
+    if query is None:
+        table = KIND_TABLES[kind.plural]
+        inside = (table.c[name] == sa.bindparam(f"scope_{name}") for name in values)
+        query = sa.select(table.c[kind.own_key]).where(*inside, sa.not_(is_gone(kind)))
+        _LIVE_KEYS[kind.plural] = query
+    return query, {f"scope_{name}": value for name, value in values.items()}
+
+
+_LIVE_KEYS: dict[str, sa.Select[Any]] = {}
 
 
 def has_key(kind: Kind, key: Sequence[Any]) -> Condition:

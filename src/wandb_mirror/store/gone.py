@@ -13,7 +13,7 @@ from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.store.books import forget_paths, next_seq, save_removals
 from wandb_mirror.store.checkpoints import forget_checkpoints
-from wandb_mirror.store.conditions import Condition, has_key, in_parts, in_scope, is_gone
+from wandb_mirror.store.conditions import Condition, has_key, in_parts, in_scope, is_gone, live_keys
 from wandb_mirror.store.tables import KIND_TABLES
 
 PROJECT_KEY = ("project_id",)
@@ -26,11 +26,11 @@ def mark_missing(
 
     Returns the own keys; what was marked before keeps its mark.
     """
-    own = KIND_TABLES[kind.plural].c[kind.own_key]
-    inside = in_scope(kind, scope)
-    known = connection.scalars(sa.select(own).where(inside, sa.not_(is_gone(kind))))
+    known = connection.scalars(*live_keys(kind, scope))
     missing = sorted(set(known).difference(map(clean, seen)))
     if missing:
+        own = KIND_TABLES[kind.plural].c[kind.own_key]
+        inside = in_scope(kind, scope)
         seq = next_seq(connection)
         for part in in_parts(missing):
             _let_go(connection, kind, sa.and_(inside, own.in_(part)), seq, now)

@@ -20,7 +20,7 @@ from wandb_mirror.store.checkpoints import (
     Checkpoint,
     load_checkpoint,
     load_marks,
-    save_checkpoint,
+    save_checkpoints,
 )
 from wandb_mirror.store.conditions import Key
 from wandb_mirror.store.digest import Digest
@@ -121,7 +121,7 @@ class Store(Closable):
         with self._writing(f"rows of {kind.plural}") as connection:
             saved = save.save_rows(connection, kind, rows, now=now, is_whole=is_whole)
             if checkpoint is not None:
-                save_checkpoint(connection, kind, checkpoint, now)
+                save_checkpoints(connection, kind, [checkpoint], now)
         return saved
 
     def load_checkpoint(self, kind: Kind, scope: ScopeOf) -> Checkpoint | None:
@@ -132,8 +132,7 @@ class Store(Closable):
     def save_checkpoints(self, kind: Kind, saved: Sequence[Checkpoint], *, now: datetime) -> None:
         """Save how far several scopes have been read."""
         with self._writing(f"checkpoints of {kind.plural}") as connection:
-            for each in saved:
-                save_checkpoint(connection, kind, each, now)
+            save_checkpoints(connection, kind, saved, now)
 
     def load_due(
         self,
