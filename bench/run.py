@@ -40,7 +40,8 @@ def main() -> None:
     rows = []
     began = time.perf_counter()
     for name in names:
-        print(f"{name} …", file=sys.stderr, flush=True)
+        so_far = time.perf_counter() - began
+        print(f"{name} (after {so_far:.0f} s) …", file=sys.stderr, flush=True)
         for measured in importlib.import_module(name).run(is_full=asked.full):
             rows.append(measured.to_dict())
             print(f"  {measured.name}: {measured.wall:.3f} s", file=sys.stderr, flush=True)

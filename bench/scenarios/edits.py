@@ -17,7 +17,7 @@ MOST_REQUESTS = 60
 SYNC = """
 import json, os, sys
 from wandb_mirror import Mirror
-Mirror.open(sys.argv[1], environ=os.environ).sync(["bench"], skip=["history"])
+Mirror.open(sys.argv[1], environ=os.environ).sync(["bench"], only=["projects", "runs"])
 print(json.dumps({"answer": None}))
 """
 ASK = """

@@ -16,7 +16,7 @@ RUNS = 20_000
 SYNC = """
 import json, os, sys
 from wandb_mirror import Mirror
-Mirror.open(sys.argv[1], environ=os.environ).sync(["bench"], skip=["history"])
+Mirror.open(sys.argv[1], environ=os.environ).sync(["bench"], only=["projects", "runs"])
 print(json.dumps({"answer": None}))
 """
 WANTED = '{"state": "finished", "config.lr": {"$gte": 0.001}, "summary_metrics.loss": {"$lt": 5}}'
@@ -90,7 +90,7 @@ def run(*, is_full: bool) -> Iterator[Measured]:
             Measured(f"{scenario}: {who}")
             for who in ("ours", "floor", "wandb.Api", "ours, whole command", "wandb.Api, whole")
         )
-        for _ in range(10 if is_full else 5):
+        for _ in range(10 if is_full else 3):
             run_child(warm, WARM, arguments, None, environ)
             run_child(floor, FLOOR, arguments, None, environ)
             run_child(cold, COLD, arguments, None, environ)
