@@ -65,8 +65,10 @@ class RunsSettings(_Section, frozen=True):
 
 
 class HistorySettings(_Section, frozen=True):
-    """The wide table of history."""
+    """Where histories are read from, and their wide table."""
 
+    exports: bool = True
+    exports_from: Positive = 500
     max_columns: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 200
     pins: tuple[str, ...] = ()
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from fakes.pulling import SCOPE, STEPS, FakeKeeper, FakeUpstream, reach_of
 from wandb_mirror.errors import Refused, UpstreamBroken
 from wandb_mirror.pull.plan import judge_history
-from wandb_mirror.pull.steps import FEWEST_ROWS, Reading, walk_steps
+from wandb_mirror.pull.reading import Reading
+from wandb_mirror.pull.steps import FEWEST_ROWS, walk_steps
 
 
 def lines(steps):

@@ -12,6 +12,7 @@ from wandb_mirror.kinds.pages import ScopeOf, StepsRequest
 from wandb_mirror.upstream.capabilities import Capabilities
 from wandb_mirror.upstream.documents import (
     can_name,
+    exports_document,
     listing_document,
     node_document,
     nodes_document,
@@ -33,6 +34,7 @@ def documents_of(kind, capabilities):
     if kind.shape == "steps":
         windows = [StepsRequest("r1", 0, 10), StepsRequest("r2", 5, 9, is_first=False)]
         yield steps_document(kind, SCOPE, capabilities, windows)
+        yield exports_document(kind, SCOPE, capabilities, ["r1", "r2"])
         return
     if kind.shape == "node" or kind.node_path:
         yield node_document(kind, SCOPE, capabilities)

@@ -46,6 +46,11 @@ class StepColumns:
     """A path may come more than once, at different steps."""
 
     @property
+    def values(self) -> int:
+        """Return how many values there are."""
+        return sum(len(column.steps) for column in self.columns)
+
+    @property
     def nbytes(self) -> int:
         """Return how many bytes the arrays take, about.
 

@@ -155,10 +155,10 @@ def _add_group(
                 continue
         elif may_be_inexact and any(map(has_huge_float, values)):
             raise _DigitsLost
-        _add_slowly(columns, key, [step for step, _ in group], values)
+        add_slowly(columns, key, [step for step, _ in group], values)
 
 
-def _add_slowly(columns: list[Column], key: str, steps: list[int], values: Sequence[Any]) -> None:
+def add_slowly(columns: list[Column], key: str, steps: list[int], values: Sequence[Any]) -> None:
     """Add a column value by value, nested ones as columns of their own."""
     leaves: dict[tuple[str, ...], list[tuple[int, Any]]] = {}
     for step, value in zip(steps, values, strict=True):

@@ -4,6 +4,9 @@ Order: by step.   Resumable: by run, from the step after the last one stored.
 Cost: one request for about 1,000 steps of a run, fewer steps where rows are wide.
 Names: ``minStep`` is inclusive, ``maxStep`` exclusive; every row comes when ``samples`` is at least
 the number of rows in the window, which ``maxStep - minStep`` always is. Rows are JSON text.
+Exports: ``parquetHistory`` names Parquet files behind signed URLs, in no order, written minutes to
+hours after the rows, and the ``_step`` of each row that is in none (``liveData``). Long histories
+are read from there first.
 ``historyKeys.lastStep`` says where history ends; ``historyLineCount`` how many lines were logged.
 History lives in the warehouse alone: its columns are the metrics themselves.
 """
@@ -23,6 +26,7 @@ HISTORY = Kind(
     shape="steps",
     scope="run",
     path=(IN_PROJECT, At("run", (("name", "run_id"),)), At("history")),
+    exports=At("parquetHistory", constants=(("liveKeys", '["_step"]'),)),
     key=("project_id", "run_id"),
     counted_by="history_line_count",
     live_while=("state", LIVE_STATES),

@@ -97,3 +97,16 @@ class StepsReply:
     """The run's largest step, -1 without history; None where the server does not say."""
     exists: bool = True
     """False where upstream shows no such run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportsReply:
+    """What upstream answers when asked which files hold a run's steps."""
+
+    urls: Sequence[str]
+    """Signed, and secret while they are valid; in no order."""
+    first_live: int | None
+    """The smallest step of a row that is in no file, as far as upstream says; None for no row."""
+    line_count: int | None
+    last_step: int | None
+    exists: bool = True

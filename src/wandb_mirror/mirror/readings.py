@@ -19,9 +19,11 @@ from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.report import ProjectReport
 from wandb_mirror.pull.plan import judge_history
 from wandb_mirror.pull.reach import Reach
-from wandb_mirror.pull.steps import Reading, walk_steps
+from wandb_mirror.pull.reading import Reading
+from wandb_mirror.pull.steps import walk_steps
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
+from wandb_mirror.upstream.exports import has_exports
 from wandb_mirror.warehouse.warehouse import Warehouse
 
 Start = tuple[int, bool, int | None]
@@ -49,7 +51,13 @@ class Readings:
         )
         self.keeper.marks = dict(marks)
         readings = [
-            Reading(run_id, min(start, marks.get(run_id, (start,))[0]), has_ended, count)
+            Reading(
+                run_id,
+                min(start, marks.get(run_id, (start,))[0]),
+                has_ended,
+                count,
+                wants_exports=start == 0 and self._may_have_exports(kind, count),
+            )
             for run_id, (start, has_ended, count) in starts.items()
         ]
         walked = walk_steps(kind, scope, readings, self.reach, len(readings))
@@ -60,6 +68,12 @@ class Readings:
             walked = walk_steps(kind, scope, whole, self.reach, len(whole))
             found.changed[kind.plural] += walked.changed
             self.keeper.rewound.difference_update(again)
+
+    def _may_have_exports(self, kind: Kind, count: int | None) -> bool:
+        """Tell whether it pays to look for a history in files."""
+        wanted = self.settings.history
+        is_long = count is None or count >= wanted.exports_from
+        return wanted.exports and is_long and has_exports(self.reach.upstream, kind)
 
     def _plan(self, kind: Kind, scope: ScopeOf) -> Mapping[str, Start]:
         """Return the runs whose history is to be read, the newest first."""

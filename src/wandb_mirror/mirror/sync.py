@@ -94,6 +94,7 @@ class Sync:
             self.stop,
             self._standing,
             self.settings.upstream.workers,
+            self.folder,
             {"artifacts.skip_types": self.settings.artifacts.skip_types},
         )
         self._changes = Changes(

@@ -85,3 +85,14 @@ def plan_window(*, next_step: int, last_step: int | None, line_count: int | None
     density = min(1.0, line_count / (last_step + 1))
     width = math.ceil(rows / density)
     return max(1, min(width, last_step + 1 - next_step, LARGEST_WINDOW))
+
+
+def join_steps(steps: Collection[int], *, width: int) -> list[tuple[int, int]]:
+    """Return windows that hold all of some steps, each at most ``width`` wide, in their order."""
+    windows: list[tuple[int, int]] = []
+    for step in sorted(steps):
+        if windows and step < windows[-1][0] + width:
+            windows[-1] = (windows[-1][0], step + 1)
+        else:
+            windows.append((step, step + 1))
+    return windows

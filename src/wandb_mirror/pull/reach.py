@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from wandb_mirror.history.columns import StepsPage
@@ -47,5 +48,7 @@ class Reach:
     stop: threading.Event
     progress: Progress
     workers: int
+    scratch: Path | None = None
+    """The folder for what lies on disk for a while; the system's own where None."""
     left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Setting to the values with which objects are left out; see ``Kind.left_out_by``."""

@@ -9,131 +9,46 @@ page saved.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
 from wandb_mirror.errors import NotOffered, Skip, UpstreamBroken
-from wandb_mirror.history.columns import StepColumns, StepsPage
+from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.history.lines import parse_steps
-from wandb_mirror.kinds.pages import (
-    HistoryCursor,
-    HistoryStatus,
-    ScopeOf,
-    StepsReply,
-    StepsRequest,
-)
+from wandb_mirror.kinds.pages import ExportsReply, ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import Kind
-from wandb_mirror.pull.plan import LARGEST_WINDOW, plan_window
+from wandb_mirror.pull import exports
+from wandb_mirror.pull.exports import Asked, Exported, find_exports, read_on
 from wandb_mirror.pull.pool import Pool
 from wandb_mirror.pull.reach import Reach
+from wandb_mirror.pull.reading import Answer, Reading
 from wandb_mirror.pull.walk import Walked
 
 WINDOWS_A_REQUEST, RUNS_A_REQUEST = 2, 100
 """A request asks for several short histories, up to so many windows' lines and so many runs."""
+RUNS_A_WORKER = 2
+"""For each worker so many runs may have their files on disk and pages of them in memory."""
 LINES_TOGETHER = 20_000
 BYTES_TOGETHER = 16_000_000
 SECONDS_TOGETHER = 2.0
 """Pages wait to be saved in one transaction until there are so many lines or bytes, or so long."""
-EMPTY_WINDOWS = 12
-"""Windows in a row without a row, each twice as wide, after which history counts as ended."""
 FEWEST_ROWS = 25
 """A window for fewer rows than this that upstream still cannot serve sets the run aside."""
 
 
-@dataclass(slots=True)
-class Reading:
-    """One run whose history is being read."""
-
-    run_id: str
-    next_step: int
-    has_ended: bool
-    line_count: int | None
-    """Lines as the listing counted them; the first reply says it anew."""
-    last_step: int | None = None
-    is_first: bool = True
-    rows_read: int = 0
-    rows: int = 0
-    """Rows wanted in a window."""
-    empties: int = 0
-
-    def window(self) -> StepsRequest:
-        """Return the next window to ask for."""
-        width = plan_window(
-            next_step=self.next_step,
-            last_step=self.last_step,
-            line_count=self.line_count,
-            rows=self.rows,
-        )
-        if self.last_step is None:
-            width = min(LARGEST_WINDOW, width << min(self.empties, 20))
-        return StepsRequest(self.run_id, self.next_step, self.next_step + width, self.is_first)
-
-    def take(self, answer: _Answer, asked: StepsRequest, scope: ScopeOf) -> StepsPage:
-        """Move past an answer and return it as a page with the cursor that goes with it."""
-        if self.is_first:
-            self.is_first = False
-            self.line_count = self.line_count if answer.line_count is None else answer.line_count
-            self.last_step = answer.last_step
-        self.rows_read += answer.lines
-        self.empties = 0 if answer.lines else self.empties + 1
-        self.next_step = asked.max_step
-        is_last = self._is_past_the_end(asked)
-        if is_last and self.last_step is not None:
-            self.next_step = max(asked.min_step, self.last_step + 1)
-        cursor = HistoryCursor(
-            self.next_step, self.line_count, self._status(is_last), self.has_ended
-        )
-        return StepsPage(
-            project_id=scope.project_id or "",
-            run_id=self.run_id,
-            min_step=asked.min_step,
-            max_step=None if is_last else asked.max_step,
-            content=answer.content,
-            cursor=cursor,
-        )
-
-    def _is_past_the_end(self, asked: StepsRequest) -> bool:
-        """Tell whether nothing is left after the window asked for.
-
-        A server that does not say where history ends is asked for wider and wider windows until it
-        has sent as many lines as it counts; one that does not count either, until nothing has come
-        for long.
-        """
-        if self.last_step is not None:
-            return asked.max_step > self.last_step
-        if asked.max_step >= LARGEST_WINDOW:
-            return True
-        if self.line_count is not None:
-            return self.rows_read >= self.line_count
-        return self.empties >= EMPTY_WINDOWS
-
-    def _status(self, is_last: bool) -> HistoryStatus:  # noqa: FBT001
-        if not is_last:
-            return "partial"
-        return "complete" if self.has_ended else "live"
-
-
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """A reply without its text, which is let go as soon as it has been read."""
-
-    content: StepColumns
-    lines: int
-    line_count: int | None
-    last_step: int | None
-    exists: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Fetched:
+class Windows:
     """Windows of some runs with the answers to them, or why there are none."""
 
     readings: Sequence[Reading]
     asked: Sequence[StepsRequest]
-    answers: Sequence[_Answer] = ()
+    answers: Sequence[Answer] = ()
     problem: Skip | UpstreamBroken | None = None
+
+
+Result = Windows | Asked | Exported
 
 
 def walk_steps(
@@ -144,7 +59,7 @@ def walk_steps(
     reach.progress.begin(task, total)
     walk = _Walk(kind, scope, reach, iter(readings), task)
     try:
-        with Pool[_Fetched](reach.workers, reach.stop) as pool:
+        with Pool[Result](reach.workers, reach.stop) as pool:
             walk.run(pool)
     finally:
         walk.save()
@@ -165,18 +80,22 @@ class _Walk:
     changed: int = 0
     set_aside: int = 0
     _next: Reading | None = None
+    _files: deque[Exported] = field(default_factory=deque)
+    _open: int = 0
+    """Runs whose files lie on disk."""
     _going_on: deque[list[Reading]] = field(default_factory=deque)
     _pages: list[StepsPage] = field(default_factory=list)
+    _reached: dict[str, int] = field(default_factory=dict)
+    """Where the pages that wait end, by run."""
     _lines: int = 0
     _bytes: int = 0
     _saved_at: float = field(default_factory=monotonic)
 
-    def run(self, pool: Pool[_Fetched]) -> None:
+    def run(self, pool: Pool[Result]) -> None:
         """Fetch and save until nothing is left."""
         while True:
-            while pool.has_room and (group := self._next_group()):
-                asked = [reading.window() for reading in group]
-                pool.submit(partial(_fetch, self.kind, self.scope, self.reach, group, asked))
+            while pool.has_room and (fetch := self._next_fetch()):
+                pool.submit(fetch)
             if not pool.under_way:
                 for _ in pool.drain(down_to=0):
                     pass
@@ -186,25 +105,100 @@ class _Walk:
             if self._is_time_to_save():
                 self.save()
 
-    def _next_group(self) -> list[Reading]:
-        """Return the runs to ask for in one request: short ones together."""
+    def _next_fetch(self) -> Callable[[], Result] | None:
+        """Return what to fetch next; None where nothing waits."""
+        here = (self.kind, self.scope, self.reach)
+        if self._files and (
+            self._files[0].files or self._open < RUNS_A_WORKER * self.reach.workers
+        ):
+            exported = self._files.popleft()
+            self._open += exported.files is None
+            return partial(read_on, *here, exported)
+        group: list[Reading] = []
         if self._going_on:
-            return self._going_on.popleft()
+            group = self._going_on.popleft()
+        elif not self._files:
+            group = self._new_group()
+        if not group:
+            return None
+        if group[0].wants_exports:
+            return partial(find_exports, *here, group)
+        return partial(_fetch, *here, group, [reading.window() for reading in group])
+
+    def _new_group(self) -> list[Reading]:
+        """Return the runs to ask for in one request: short ones together."""
         group: list[Reading] = []
         lines = 0
         while (reading := self._next or next(self.new, None)) is not None:
             self._next = None
             reading.rows = reading.rows or self.kind.page_size
             expected = reading.rows if reading.line_count is None else reading.line_count
-            is_full = lines + expected > WINDOWS_A_REQUEST * self.kind.page_size
-            if group and (is_full or len(group) == RUNS_A_REQUEST):
+            most_lines, most_runs = WINDOWS_A_REQUEST * self.kind.page_size, RUNS_A_REQUEST
+            if reading.wants_exports:
+                most_lines, most_runs = exports.LINES_TOGETHER, exports.RUNS_TOGETHER
+            is_full = lines + expected > most_lines or len(group) == most_runs
+            if group and (is_full or group[0].wants_exports != reading.wants_exports):
                 self._next = reading
                 break
             group.append(reading)
             lines += max(expected, 1)
         return group
 
-    def _take(self, fetched: _Fetched) -> None:
+    def _take(self, fetched: Result) -> None:
+        """Move on by what came."""
+        if isinstance(fetched, Asked):
+            for reading, reply in zip(fetched.readings, fetched.replies, strict=True):
+                self._take_files(reading, reply)
+        elif isinstance(fetched, Exported):
+            self._take_exported(fetched)
+        else:
+            self._take_windows(fetched)
+
+    def _take_files(self, reading: Reading, reply: ExportsReply) -> None:
+        """Go on with a run's files, or with its pages where there are none."""
+        if not reply.exists:
+            self._finish(reading)
+            return
+        reading.heed(reply)
+        if reply.urls:
+            self._files.append(Exported(reading, reply))
+        else:
+            self._going_on.append([reading])
+
+    def _take_exported(self, exported: Exported) -> None:
+        """Go on behind rows that came from files."""
+        reading = exported.reading
+        self._open -= exported.is_over
+        if exported.content is None or not len(exported.content.steps):
+            if exported.problem:
+                name = f"{self.scope}/{reading.run_id}"
+                self.reach.progress.say(f"{name}: {exported.problem}; reading it by pages")
+            reading.restart()
+            self._going_on.append([reading])
+            return
+        page = reading.take_exported(
+            exported.content, self.scope, is_over=exported.is_over, inexact=exported.inexact
+        )
+        if page is not None:
+            self._keep(page)
+        if page is not None and page.max_step is None:
+            self._finish(reading)
+        elif exported.is_over:
+            self._going_on.append([reading])
+        else:
+            exported.content = None
+            self._files.appendleft(exported)
+
+    def _keep(self, page: StepsPage) -> None:
+        """Have a page saved soon; what it replaces must have been saved before."""
+        if page.min_step < self._reached.get(page.run_id, page.min_step):
+            self.save()
+        self._reached[page.run_id] = page.max_step or page.min_step
+        self._pages.append(page)
+        self._lines += len(page.content.steps)
+        self._bytes += page.content.nbytes
+
+    def _take_windows(self, fetched: Windows) -> None:
         if fetched.problem is not None:
             self._mend(fetched)
             return
@@ -215,9 +209,11 @@ class _Walk:
                 self._finish(reading)
                 continue
             page = reading.take(answer, asked, self.scope)
-            self._pages.append(page)
-            self._lines += len(page.content.steps)
-            self._bytes += page.content.nbytes
+            if page.max_step is None and reading.is_short:
+                reading.restart()
+                self._going_on.append([reading])
+                continue
+            self._keep(page)
             if page.max_step is None:
                 self._finish(reading)
             else:
@@ -228,7 +224,7 @@ class _Walk:
         self.changed += reading.rows_read
         self.reach.progress.advance(self.task)
 
-    def _mend(self, fetched: _Fetched) -> None:
+    def _mend(self, fetched: Windows) -> None:
         """Ask again for less; set aside what cannot be had even so."""
         if len(fetched.readings) > 1:
             self._going_on.extend([reading] for reading in fetched.readings)
@@ -252,6 +248,7 @@ class _Walk:
     def save(self) -> None:
         """Save the pages that wait."""
         pages, self._pages = self._pages, []
+        self._reached.clear()
         self._lines = self._bytes = 0
         if pages:
             self.reach.keeper.save_steps(self.kind, self.scope, pages)
@@ -260,7 +257,7 @@ class _Walk:
 
 def _fetch(
     kind: Kind, scope: ScopeOf, reach: Reach, readings: list[Reading], asked: list[StepsRequest]
-) -> _Fetched:
+) -> Windows:
     """Fetch one window of each reading; what concerns these runs alone is returned, not raised."""
     try:
         replies = reach.upstream.fetch_steps(kind, scope, asked)
@@ -268,16 +265,16 @@ def _fetch(
     except UpstreamBroken as error:
         if not error.is_too_large:
             raise
-        return _Fetched(readings, asked, problem=error)
+        return Windows(readings, asked, problem=error)
     except NotOffered:
         raise
     except Skip as error:
-        return _Fetched(readings, asked, problem=error)
-    return _Fetched(readings, asked, answers)
+        return Windows(readings, asked, problem=error)
+    return Windows(readings, asked, answers)
 
 
-def _read(asked: StepsRequest, reply: StepsReply) -> _Answer:
+def _read(asked: StepsRequest, reply: StepsReply) -> Answer:
     content = parse_steps(
         asked.run_id, reply.lines, min_step=asked.min_step, max_step=asked.max_step
     )
-    return _Answer(content, len(reply.lines), reply.line_count, reply.last_step, reply.exists)
+    return Answer(content, len(reply.lines), reply.line_count, reply.last_step, reply.exists)

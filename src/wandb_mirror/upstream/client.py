@@ -6,15 +6,12 @@ The key goes to the API's own host alone: requests that would be redirected are 
 from __future__ import annotations
 
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -33,6 +30,7 @@ from wandb_mirror.progress import Progress, Silence
 from wandb_mirror.settings import UpstreamSettings
 from wandb_mirror.upstream.authority import Authority
 from wandb_mirror.upstream.backoff import judge_wait
+from wandb_mirror.upstream.connections import open_connections
 from wandb_mirror.upstream.pace import Pace, Usage
 from wandb_mirror.upstream.replies import judge_status, read_data, read_date
 
@@ -66,7 +64,7 @@ class Client:
         self._jitter = jitter
         self._progress = progress or Silence()
         self._pace = Pace(settings.max_requests, clock)
-        self._http = _open(settings, transport)
+        self._http = open_connections(settings, transport)
         self._server_time: tuple[datetime, float] | None = None
 
     def close(self) -> None:
@@ -98,9 +96,16 @@ class Client:
 
         Raises what ``execute`` raises; ``Refused`` for an address that is none.
         """
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise Refused(f"{self.host} names a file by something that is no address")
+        _check_address(url, self.host)
         return self._try(lambda: self._get(url))
+
+    def download_into(self, url: str, file: BinaryIO) -> None:
+        """Write what lies behind a signed URL to an empty file, however large it is.
+
+        Raises what ``download`` raises, and ``OSError`` where the disk is full.
+        """
+        _check_address(url, self.host)
+        self._try(lambda: self._get_into(url, file))
 
     def _try(self, send: Callable[[], Sent]) -> Sent:
         """Send as many times as it takes."""
@@ -161,12 +166,28 @@ class Client:
     def _get(self, url: str) -> bytes:
         with self._in_our_words():
             status, headers, body = self._exchange(self._http.build_request("GET", url))
-        host = urlsplit(url).netloc.rpartition("@")[2]
-        if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            judge_status(status, headers, host, b"")
-        if status != httpx.codes.OK:
-            raise Refused(f"{host} does not hand out a file (HTTP {status})")
+        _judge_file(url, status, headers)
         return body
+
+    def _get_into(self, url: str, file: BinaryIO) -> None:
+        """Fetch once, from the beginning; nothing but the file grows with what comes."""
+        began = self._clock()
+        file.seek(0)
+        file.truncate()
+        received = 0
+        try:
+            with self._in_our_words(), self._http.stream("GET", url) as response:
+                try:
+                    _judge_file(url, response.status_code, response.headers)
+                    for part in response.iter_bytes():
+                        file.write(part)
+                        if self._stop.is_set():
+                            self._sleep(0)
+                finally:
+                    received = response.num_bytes_downloaded
+            file.flush()
+        finally:
+            self._pace.count_reply(bytes_received=received, seconds=self._clock() - began)
 
     def _post_form(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
         """Post a form and return status and body; raises ``Retry`` where that may pass."""
@@ -237,35 +258,19 @@ class Client:
             raise Unreachable(f"{self.host} cannot be reached: {_why(error)}") from error
 
 
-def _open(settings: UpstreamSettings, transport: httpx.BaseTransport | None) -> httpx.Client:
-    """Return the connections; httpx heeds ``SSL_CERT_FILE`` and the environment's proxies."""
-    verify = _trust(settings.ca_file)
-    try:
-        return httpx.Client(
-            timeout=settings.timeout_seconds,
-            limits=httpx.Limits(
-                max_connections=settings.workers, max_keepalive_connections=settings.workers
-            ),
-            headers={"User-Agent": f"wandb-mirror/{version('wandb-mirror')}"},
-            verify=verify,
-            transport=transport,
-            follow_redirects=False,
-        )
-    except (OSError, ssl.SSLError) as error:
-        raise BadSettings("SSL_CERT_FILE names no file with certificate authorities") from error
-    except (ValueError, httpx.InvalidURL, ImportError):
-        # The message may repeat the proxy's password; so no cause is kept either.
-        raise BadSettings("the proxy that the environment names cannot be used") from None
+def _check_address(url: str, host: str) -> None:
+    """Refuse what is no address of the web."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Refused(f"{host} names a file by something that is no address")
 
 
-def _trust(ca_file: str) -> ssl.SSLContext | bool:
-    """Return what certificates are checked against."""
-    if not ca_file:
-        return True
-    try:
-        return ssl.create_default_context(cafile=str(Path(ca_file).expanduser()))
-    except (OSError, ssl.SSLError) as error:
-        raise BadSettings(f"upstream.ca_file: {ca_file} holds no certificate authority") from error
+def _judge_file(url: str, status: int, headers: httpx.Headers) -> None:
+    """Raise what a status means where a file was asked for."""
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        judge_status(status, headers, host, b"")
+    if status != httpx.codes.OK:
+        raise Refused(f"{host} does not hand out a file (HTTP {status})")
 
 
 def _why(error: Exception) -> str:

@@ -196,3 +196,32 @@ def steps_document(
                     writer.fields(kind.fields)
                 writer.open(f"lines: {last.field}", f"{place}.{last.field}", window, "")
     return writer.finish("Steps")
+
+
+def exports_document(
+    kind: Kind, scope: ScopeOf, capabilities: Capabilities, own_keys: Sequence[str]
+) -> Document:
+    """Return the query for the files that hold several parents' steps, an alias a parent."""
+    if kind.exports is None:
+        raise ValueError(f"kind {kind.name}: its steps are in no files")
+    writer = Writer(kind, scope, capabilities)
+    *before, parent, _ = kind.path
+    place = place_of((*before, parent))
+    inside = f"{place}.{kind.exports.field}"
+    with writer.down(before):
+        writer.require(place, parent.arguments)
+        for number, own_key in enumerate(own_keys):
+            arguments = [
+                (argument, writer.bind(f"{part}_{number}", "String!", own_key))
+                for argument, part in parent.arguments
+            ]
+            with writer.inside(f"{alias_of(number)}: {parent.field}", place, arguments):
+                writer.fields(kind.fields)
+                writer.require(inside, kind.exports.constants)
+                with writer.inside(
+                    f"exports: {kind.exports.field}", inside, kind.exports.constants
+                ):
+                    writer.line("parquetUrls", f"{inside}.parquetUrls")
+                    writer.line("liveData", f"{inside}.liveData")
+    writer.needs |= {f"{inside}.parquetUrls", f"{inside}.liveData"}
+    return writer.finish("Exports")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from wandb_mirror.errors import BadRow, Refused, UpstreamBroken
 from wandb_mirror.jsontext import dumps, loads
-from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply
+from wandb_mirror.kinds.pages import ExportsReply, Row, RowPage, ScopeOf, StepsReply
 from wandb_mirror.kinds.spec import Field, Kind, Type
 from wandb_mirror.upstream.yamltext import read_yaml
 
@@ -104,14 +104,37 @@ def read_steps(node: Mapping[str, Any] | None, host: str) -> StepsReply:
     """Return a window's rows, and what upstream says of the whole history."""
     if node is None:
         return StepsReply((), None, None, exists=False)
-    keys, line_count, lines = node.get("keys"), node.get("line_count"), node.get("lines")
+    lines = node.get("lines")
+    if not isinstance(lines, list):
+        raise Refused(f"{host} answers without the steps it was asked for")
+    texts = [line if isinstance(line, str) else dumps(line) for line in lines]
+    return StepsReply(texts, *_read_extent(node))
+
+
+def read_exports(node: Mapping[str, Any] | None) -> ExportsReply:
+    """Return which files hold a run's steps; null for them is none."""
+    if node is None:
+        return ExportsReply((), None, None, None, exists=False)
+    exports = node.get("exports")
+    urls, rows = ((exports or {}).get(name) or [] for name in ("parquetUrls", "liveData"))
+    live: list[int] = []
+    for row in rows:
+        told = _loads_or_none(row) if isinstance(row, str) else row
+        step = told.get("_step") if isinstance(told, Mapping) else None
+        if isinstance(step, int | float):
+            live.append(int(step))
+    return ExportsReply(
+        [url for url in urls if isinstance(url, str)], min(live, default=None), *_read_extent(node)
+    )
+
+
+def _read_extent(node: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Return how many lines there are and the last step, as far as upstream says."""
+    keys, line_count = node.get("keys"), node.get("line_count")
     if isinstance(keys, str):
         keys = _loads_or_none(keys)
     last_step = keys.get("lastStep") if isinstance(keys, Mapping) else None
-    if not isinstance(lines, list):
-        raise Refused(f"{host} answers without the steps it was asked for")
-    return StepsReply(
-        [line if isinstance(line, str) else dumps(line) for line in lines],
+    return (
         line_count if type(line_count) is int else None,
         last_step if type(last_step) is int else None,
     )

@@ -205,7 +205,7 @@ class Upstream:
             return nodes_document(kind, scope, self.capabilities, names)
 
         for own_key, (node, document) in zip(
-            own_keys, self._ask_for_each(kind, scope, kind.node_path, own_keys, make), strict=True
+            own_keys, self.ask_for_each(kind, scope, kind.node_path, own_keys, make), strict=True
         ):
             if node is None:
                 continue
@@ -225,10 +225,10 @@ class Upstream:
         def make(some: Sequence[StepsRequest]) -> Document:
             return steps_document(kind, scope, self.capabilities, some)
 
-        found = self._ask_for_each(kind, scope, kind.path[:-1], requests, make)
+        found = self.ask_for_each(kind, scope, kind.path[:-1], requests, make)
         return [read_steps(node, self.client.host) for node, _ in found]
 
-    def _ask_for_each(
+    def ask_for_each(
         self,
         kind: Kind,
         scope: ScopeOf,
@@ -264,9 +264,7 @@ class Upstream:
         make: Callable[[Sequence[Any]], Document],
     ) -> list[tuple[Mapping[str, Any] | None, Document]]:
         return [
-            found
-            for each in wanted
-            for found in self._ask_for_each(kind, scope, path, [each], make)
+            found for each in wanted for found in self.ask_for_each(kind, scope, path, [each], make)
         ]
 
     def _ask(self, kind: Kind, make: Callable[[], Document]) -> tuple[dict[str, Any], Document]:

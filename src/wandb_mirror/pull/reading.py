@@ -1,0 +1,152 @@
+"""One run whose history is being read: where it stands, and what to ask for next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from wandb_mirror.history.columns import StepColumns, StepsPage
+from wandb_mirror.kinds.pages import (
+    ExportsReply,
+    HistoryCursor,
+    HistoryStatus,
+    ScopeOf,
+    StepsRequest,
+)
+from wandb_mirror.pull.plan import LARGEST_WINDOW, join_steps, plan_window
+
+EMPTY_WINDOWS = 12
+"""Windows in a row without a row, each twice as wide, after which history counts as ended."""
+MOST_REPAIRS = 50
+"""Windows that are read again beside exports; more, and pages are read from the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply without its text, which is let go as soon as it has been read."""
+
+    content: StepColumns
+    lines: int
+    line_count: int | None
+    last_step: int | None
+    exists: bool
+
+
+@dataclass(slots=True)
+class Reading:
+    """One run whose history is being read."""
+
+    run_id: str
+    next_step: int
+    has_ended: bool
+    line_count: int | None
+    """Lines as the listing counted them; the first reply says it anew."""
+    wants_exports: bool = False
+    """Whether to look for files that hold the history."""
+    last_step: int | None = None
+    is_first: bool = True
+    rows_read: int = 0
+    rows: int = 0
+    """Rows wanted in a window."""
+    empties: int = 0
+    repairs: list[tuple[int, int]] = field(default_factory=list)
+    """Windows, the first one first, of steps that files do not say exactly."""
+    from_files: bool = False
+
+    def window(self) -> StepsRequest:
+        """Return the next window to ask for."""
+        if self.repairs:
+            first, stop = self.repairs[0]
+            return StepsRequest(self.run_id, first, stop, is_first=False)
+        width = plan_window(
+            next_step=self.next_step,
+            last_step=self.last_step,
+            line_count=self.line_count,
+            rows=self.rows,
+        )
+        if self.last_step is None:
+            width = min(LARGEST_WINDOW, width << min(self.empties, 20))
+        return StepsRequest(self.run_id, self.next_step, self.next_step + width, self.is_first)
+
+    def take(self, answer: Answer, asked: StepsRequest, scope: ScopeOf) -> StepsPage:
+        """Move past an answer and return it as a page with the cursor that goes with it."""
+        if self.repairs:
+            del self.repairs[0]
+            return self._page(scope, asked.min_step, asked.max_step, answer.content)
+        if self.is_first:
+            self.is_first = False
+            self.line_count = self.line_count if answer.line_count is None else answer.line_count
+            self.last_step = answer.last_step
+        self.rows_read += answer.lines
+        self.empties = 0 if answer.lines else self.empties + 1
+        self.next_step = asked.max_step
+        is_last = self._is_past_the_end(asked)
+        if is_last and self.last_step is not None:
+            self.next_step = max(asked.min_step, self.last_step + 1)
+        stop = None if is_last else asked.max_step
+        return self._page(scope, asked.min_step, stop, answer.content)
+
+    def heed(self, reply: ExportsReply) -> None:
+        """Note what upstream says of the whole history beside its files."""
+        self.wants_exports = False
+        if reply.last_step is not None:
+            self.is_first = False
+            self.line_count = self.line_count if reply.line_count is None else reply.line_count
+            self.last_step = reply.last_step
+
+    def take_exported(
+        self, content: StepColumns, scope: ScopeOf, *, is_over: bool, inexact: Collection[int]
+    ) -> StepsPage | None:
+        """Move past rows from files and return them as a page.
+
+        None where files do not hold what they should: then pages are read from the start.
+        """
+        first, self.from_files = self.next_step, True
+        self.rows_read += len(content.steps)
+        self.next_step = content.steps[-1].as_py() + 1
+        stop: int | None = self.next_step
+        if is_over:
+            self.repairs = join_steps(inexact, width=self.rows)
+            is_whole = self.last_step is not None and self.next_step > self.last_step
+            if (is_whole and self.is_short) or len(self.repairs) > MOST_REPAIRS:
+                self.restart()
+                return None
+            stop = None if is_whole and not self.repairs else self.next_step
+        return self._page(scope, first, stop, content)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether files and pages together held fewer rows than upstream counts."""
+        return self.from_files and self.line_count is not None and self.rows_read < self.line_count
+
+    def restart(self) -> None:
+        """Read the whole history by pages."""
+        self.next_step = self.rows_read = self.empties = 0
+        self.repairs = []
+        self.is_first = True
+        self.wants_exports = self.from_files = False
+
+    def _page(
+        self, scope: ScopeOf, first: int, stop: int | None, content: StepColumns
+    ) -> StepsPage:
+        next_step = self.next_step if not self.repairs else self.repairs[0][0]
+        status: HistoryStatus = "partial"
+        if stop is None:
+            status = "complete" if self.has_ended else "live"
+        cursor = HistoryCursor(next_step, self.line_count, status, self.has_ended)
+        return StepsPage(scope.project_id or "", self.run_id, first, stop, content, cursor)
+
+    def _is_past_the_end(self, asked: StepsRequest) -> bool:
+        """Tell whether nothing is left after the window asked for.
+
+        A server that does not say where history ends is asked for wider and wider windows until it
+        has sent as many lines as it counts; one that does not count either, until nothing has come
+        for long.
+        """
+        if self.last_step is not None:
+            return asked.max_step > self.last_step
+        if asked.max_step >= LARGEST_WINDOW:
+            return True
+        if self.line_count is not None:
+            return self.rows_read >= self.line_count
+        return self.empties >= EMPTY_WINDOWS
