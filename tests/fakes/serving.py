@@ -265,10 +265,12 @@ type Run {
   summaryMetrics: JSONString
   systemMetrics: JSONString
   history(minStep: Int64, maxStep: Int64, samples: Int): [String!]
+  parquetHistory(liveKeys: [String!]!): ParquetHistory
   files(first: Int, after: String): FileConnection
   inputArtifacts(first: Int, after: String): ArtifactConnection
   outputArtifacts(first: Int, after: String): ArtifactConnection
 }
+type ParquetHistory { liveData: [JSONString!]! parquetUrls: [String!]! }
 """
 
 
