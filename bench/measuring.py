@@ -19,12 +19,15 @@ HERE = Path(__file__).parent
 SERVER = """
 import sys
 from wandb_mirror.sandbox import Behaviour, generate_world, run_server, warm_up
-size, latency = dict(each.split("=") for each in sys.argv[2:]), float(sys.argv[1])
+size, latency = dict(each.split("=") for each in sys.argv[3:]), float(sys.argv[1])
+behaviour = Behaviour(latency_ms=latency, exports=sys.argv[2], cache_bytes=2_000_000_000)
 world = generate_world(entity="bench", projects=1, cache_bytes=4_000_000_000,
                        **{name: int(value) for name, value in size.items()})
-warm_up(world)
-run_server(world, Behaviour(latency_ms=latency, cache_bytes=2_000_000_000),
-           on_ready=lambda url: print(url, world.api_key, flush=True))
+if behaviour.exports == "ready":  # all of it: the real client shows rows of a running run twice
+    for run in world.projects[0].live_runs:
+        world.finish(run) if run.state == "running" else None
+warm_up(world, behaviour)
+run_server(world, behaviour, on_ready=lambda url: print(url, world.api_key, flush=True))
 """
 
 
@@ -48,9 +51,9 @@ class Server:
 
 
 @contextmanager
-def serving(*, latency_ms: float = 0.0, **size: int) -> Iterator[Server]:
+def serving(*, latency_ms: float = 0.0, exports: str = "off", **size: int) -> Iterator[Server]:
     """Serve a generated world; replies are rendered before anything is measured."""
-    arguments = [str(latency_ms), *(f"{name}={value}" for name, value in size.items())]
+    arguments = [str(latency_ms), exports, *(f"{name}={value}" for name, value in size.items())]
     command = [sys.executable, "-c", SERVER, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
