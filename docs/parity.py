@@ -245,6 +245,12 @@ compared with the mirror's.
 | history: integers past 64 bits (`beyond_uint64`, `negative_beyond`) | the nearest double | exact digits in `json` and in rows, the nearest double in `value` |
 | history: negative zero (`negative_zero`) | `0.0` | `-0.0` in `value`, as logged; `0` in rows of whole numbers |
 | history: a lone surrogate (`surrogate`) | replaced by U+FFFD | kept in `json` as `"\\ud800 …"` and in rows; `text` has U+FFFD |
+| history in exported files: values of several types (`several_types`) | `{"_type_utf8": "one", "_type_float64": null}` | the value, as logged |
+| history in exported files: lists of several types (`in_binary`) | base64 of their JSON | the list |
+| history in exported files: integers past 2**53 (`rounded`) | the nearest double | exact: such steps are read by pages |
+| history in exported files: a key that a row lacks (`filled`) | None | missing |
+| history in exported files: rows that are in a file and live as well (`twice`) | twice | once |
+| history in exported files: a null that was logged | None | missing: the file does not tell it from a missing one |
 | history: the order of keys in a dict | any | as logged; columns come in the order in which the project first logged them |
 | history: whole numbers | integers | integers where all values of the key are whole, else floats: 1 equals 1.0 |
 | history: `_timestamp` and `_runtime` that are null | null | missing |

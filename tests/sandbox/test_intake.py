@@ -6,28 +6,18 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import httpx
 import pytest
 
+from fakes.logging import start_logging
 from wandb_mirror.sandbox import Sandbox, generate_world
 from wandb_mirror.sandbox.streams import StreamProblem, take_stream
 
 PATH = "demo-team/real"
-# The client takes a transmit interval in whole seconds; a fraction leaves it at 15.
-START = """
-import math, sys, time, wandb
-run = wandb.init(
-    entity="demo-team", project="real", id=sys.argv[1], resume=sys.argv[2] or None,
-    settings=wandb.Settings(x_file_stream_transmit_interval=1, x_stats_sampling_interval=0.2),
-    **(dict(config={"lr": 0.1, "nested": {"a": [1, None]}, "big": 2**53 + 1}, tags=["t", "ü"],
-       notes="why", group="g", job_type="train", name="a name") if not sys.argv[2] else {}),
-)
-"""
 LOG = """
 run.log({
     "loss": 1.0, "nan": math.nan, "inf": math.inf, "ninf": -math.inf, "nan_text": "NaN",
@@ -68,31 +58,7 @@ def box():
 def start(box, tmp_path):
     """Return a function that starts a process that logs with the real client."""
 
-    def run(code, run_id, *, resume=""):
-        env = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
-        folders = ("CACHE_DIR", "CONFIG_DIR", "DATA_DIR", "ARTIFACT_DIR", "DIR")
-        values = {
-            "BASE_URL": box.base_url,
-            "API_KEY": box.api_key,
-            "MODE": "online",
-            "SILENT": "true",
-            "CONSOLE": "wrap",
-            "ERROR_REPORTING": "false",
-            "DISABLE_GIT": "true",
-            **dict.fromkeys(folders, str(tmp_path)),
-        }
-        env |= {f"WANDB_{name}": value for name, value in values.items()}
-        env |= {"NETRC": str(tmp_path / "netrc"), "NO_PROXY": "127.0.0.1,localhost"}
-        return subprocess.Popen(
-            [sys.executable, "-c", START + code, run_id, resume],
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    return run
+    return partial(start_logging, box, tmp_path)
 
 
 @pytest.fixture
