@@ -418,6 +418,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(), nullable=True),
         sa.Column("compute_seconds", sa.Float(), nullable=True),
         sa.Column("history_line_count", sa.BigInteger(), nullable=True),
+        sa.Column("event_line_count", sa.BigInteger(), nullable=True),
         sa.Column("changed_seq", sa.BigInteger(), nullable=False),
         sa.Column("synced_at", sa.DateTime(), nullable=False),
         sa.Column("deleted_at", sa.DateTime(), nullable=True),

@@ -165,7 +165,7 @@ def test_explain_prints_the_sql_and_its_values(ask, project):
     assert "-- ?1: 0.5" in out
 
 
-def test_history_shows_every_row_or_about_as_many_as_asked(ask, project):
+def test_history_shows_every_row_or_as_many_as_asked(ask, project):
     run = json.loads(ask("runs", project, "--json")[1])[0]["run_id"]
     rows = json.loads(ask("history", f"{project}/{run}", "--keys", "loss", "--json")[1])
     assert len(rows) == len({row["_step"] for row in rows}) > 10
@@ -173,6 +173,28 @@ def test_history_shows_every_row_or_about_as_many_as_asked(ask, project):
     code, _, err = ask("history", f"{project}/{run}", "--keys", "lss")
     assert code == 1
     assert "has no metric 'lss'" in err
+
+
+def test_history_is_narrowed_by_steps_and_by_keys(ask, project):
+    run = json.loads(ask("runs", project, "--json")[1])[0]["run_id"]
+    path = f"{project}/{run}"
+    every = json.loads(ask("history", path, "--json")[1])
+    some = json.loads(ask("history", path, "--min-step", "2", "--max-step", "5", "--json")[1])
+    assert some == [row for row in every if 2 <= row["_step"] < 5]
+    keys = [key for key in every[0] if key[0] != "_"]
+    rare = min(keys, key=lambda key: sum(row[key] is not None for row in every))
+    whole = json.loads(ask("history", path, "--keys", f"loss,{rare}", "--all-keys", "--json")[1])
+    assert [row["_step"] for row in whole] == [
+        row["_step"] for row in every if row["loss"] is not None and row[rare] is not None
+    ]
+
+
+def test_what_a_machine_measured_is_a_row_a_sample(ask, project):
+    run = json.loads(ask("runs", project, "--json")[1])[0]["run_id"]
+    rows = json.loads(ask("history", f"{project}/{run}", "--system", "--json")[1])
+    assert rows == sorted(rows, key=lambda row: row["_runtime"])
+    assert len(rows) > 2
+    assert all(isinstance(row["system.cpu"], float) for row in rows)
 
 
 def test_one_object_is_shown_whole(ask, project):

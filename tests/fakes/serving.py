@@ -266,6 +266,8 @@ type Run {
   systemMetrics: JSONString
   history(minStep: Int64, maxStep: Int64, samples: Int): [String!]
   parquetHistory(liveKeys: [String!]!): ParquetHistory
+  eventsLineCount: Int
+  events(samples: Int): [String!]
   files(first: Int, after: String): FileConnection
   inputArtifacts(first: Int, after: String): ArtifactConnection
   outputArtifacts(first: Int, after: String): ArtifactConnection

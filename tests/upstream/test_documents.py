@@ -16,6 +16,7 @@ from wandb_mirror.upstream.documents import (
     listing_document,
     node_document,
     nodes_document,
+    samples_document,
     steps_document,
 )
 
@@ -35,6 +36,9 @@ def documents_of(kind, capabilities):
         windows = [StepsRequest("r1", 0, 10), StepsRequest("r2", 5, 9, is_first=False)]
         yield steps_document(kind, SCOPE, capabilities, windows)
         yield exports_document(kind, SCOPE, capabilities, ["r1", "r2"])
+        return
+    if kind.shape == "samples":
+        yield samples_document(kind, SCOPE, capabilities, ["r1", "r2"])
         return
     if kind.shape == "node" or kind.node_path:
         yield node_document(kind, SCOPE, capabilities)
@@ -75,7 +79,11 @@ def test_every_field_is_asked_for_once_under_its_column(kind):
                 re.findall(rf"^ *(?:\.\.\. on \w+ {{ )?{column}: \w", document.text, re.MULTILINE)
             )
             # Of two windows only the first asks for the fields; of two objects both do.
-            assert times == (2 if document.text.startswith(("query Nodes", "query Exports")) else 1)
+            assert times == (
+                2
+                if document.text.startswith(("query Nodes", "query Exports", "query Samples"))
+                else 1
+            )
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)

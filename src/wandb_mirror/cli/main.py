@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from wandb_mirror.cli import analyse, care, edit, outbox, read, sync, try_out
+from wandb_mirror.cli import analyse, care, edit, histories, outbox, read, sync, try_out
 from wandb_mirror.cli.context import Wish
 from wandb_mirror.cli.jsonlog import log, wants_json
 from wandb_mirror.errors import (
@@ -83,6 +83,7 @@ def cli(
 for command in (
     *sync.COMMANDS,
     *read.COMMANDS,
+    *histories.COMMANDS,
     *analyse.COMMANDS,
     *edit.COMMANDS,
     *outbox.COMMANDS,

@@ -1,4 +1,4 @@
-"""Reading: ``sql``, ``runs``, ``projects``, ``show``, ``history``. None of them opens a socket."""
+"""Reading: ``sql``, ``runs``, ``projects``, ``show``. None of them opens a socket."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wandb_mirror.cli.complete import complete_metric, complete_project, complete_run
+from wandb_mirror.cli.complete import complete_project, complete_run
 from wandb_mirror.cli.context import Wish, pass_wish
 
 if TYPE_CHECKING:
@@ -175,42 +175,6 @@ def read_filter(text: str | None) -> dict[str, Any] | None:
     return value
 
 
-@click.command("history")
-@click.argument("run", metavar="ENTITY/PROJECT/RUN", shell_complete=complete_run)
-@click.option("--keys", help="Metrics by comma; without it, all.", shell_complete=complete_metric)
-@click.option("--samples", type=click.IntRange(1), help="Show about so many rows, spread evenly.")
-@format_option
-@output_option
-@json_option
-@pass_wish
-def history_command(
-    wish: Wish,
-    run: str,
-    keys: str | None,
-    samples: int | None,
-    name: str,
-    output: str | None,
-    *,
-    as_json: bool,
-) -> None:
-    """Print the history of a run: a row a step, a column a metric.
-
-    Every row is printed unless --samples asks for fewer. Values that are no numbers are shown as
-    text; 'metrics' in SQL has each value exactly.
-    """
-    from wandb_mirror.query.answer import answer_of_table  # noqa: PLC0415
-
-    mirror = wish.open_reader()
-    with mirror.read() as published:
-        table = mirror.load_history(
-            published,
-            run,
-            keys=[part.strip() for part in keys.split(",")] if keys else None,
-            samples=samples,
-        )
-        write(answer_of_table(table), "json" if as_json else name, output)
-
-
 @click.command("show")
 @click.argument("path", metavar="PATH", shell_complete=complete_run)
 @json_option
@@ -282,6 +246,5 @@ COMMANDS = (
     runs_command,
     sweeps_command,
     artifacts_command,
-    history_command,
     show_command,
 )

@@ -18,6 +18,7 @@ from wandb_mirror.kinds.run import RUN
 from wandb_mirror.kinds.run_file import RUN_FILE
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.kinds.sweep import SWEEP
+from wandb_mirror.kinds.system_metric import SYSTEM_METRIC
 from wandb_mirror.kinds.team import TEAM
 from wandb_mirror.kinds.team_member import TEAM_MEMBER
 from wandb_mirror.kinds.viewer import VIEWER
@@ -31,6 +32,7 @@ KINDS: tuple[Kind, ...] = (
     PROJECT,
     RUN,
     HISTORY,
+    SYSTEM_METRIC,
     SWEEP,
     ARTIFACT_TYPE,
     ARTIFACT_COLLECTION,
@@ -44,7 +46,7 @@ KINDS: tuple[Kind, ...] = (
 )
 """Every kind, in the order in which a sync takes them."""
 
-STORED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind.shape != "steps")
+STORED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind.is_stored)
 """The kinds whose rows live in the store; the others live in the warehouse alone."""
 
 

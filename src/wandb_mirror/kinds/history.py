@@ -25,6 +25,7 @@ HISTORY = Kind(
     upstream_type="Run",
     shape="steps",
     scope="run",
+    switched_by="history",
     path=(IN_PROJECT, At("run", (("name", "run_id"),)), At("history")),
     exports=At("parquetHistory", constants=(("liveKeys", '["_step"]'),)),
     key=("project_id", "run_id"),

@@ -100,6 +100,16 @@ class StepsReply:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplesReply:
+    """What upstream answers when asked for a run's samples."""
+
+    lines: Sequence[str]
+    """Each the JSON text of one object."""
+    line_count: int | None
+    exists: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ExportsReply:
     """What upstream answers when asked which files hold a run's steps."""
 

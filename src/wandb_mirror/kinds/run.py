@@ -28,7 +28,14 @@ RUN = Kind(
     counted_by="run_count",
     stamped_by="updated_at",
     heard_by="heartbeat_at",
-    restless=("storage_id", "state", "heartbeat_at", "compute_seconds", "history_line_count"),
+    restless=(
+        "storage_id",
+        "state",
+        "heartbeat_at",
+        "compute_seconds",
+        "history_line_count",
+        "event_line_count",
+    ),
     page_size=1000,
     detail_size=100,
     when_gone="deleted",
@@ -60,6 +67,12 @@ RUN = Kind(
             "historyLineCount",
             Type.INTEGER,
             about="History rows, as upstream counts them.",
+        ),
+        Field(
+            "event_line_count",
+            "eventsLineCount",
+            Type.INTEGER,
+            about="Samples of its machine, as upstream counts them.",
         ),
         Field(
             "config",

@@ -30,9 +30,9 @@ class Type(Enum):
     """A URL; kept without user, query and fragment, where secrets may stand."""
 
 
-Shape = Literal["node", "connection", "list", "steps", "manifest"]
+Shape = Literal["node", "connection", "list", "steps", "samples", "manifest"]
 """How upstream hands a kind out: a single object; a Relay connection; a plain list; a run's steps
-by windows; the entries of a manifest behind a signed URL."""
+by windows; a run's samples all at once; the entries of a manifest behind a signed URL."""
 
 WhenGone = Literal["deleted", "inaccessible", "removed"]
 """deleted: the row stays, with ``deleted_at``. inaccessible: no one can tell absent from invisible,
@@ -153,6 +153,8 @@ class Kind:
     """Lists asked for in one document, an alias each, where the server takes that."""
     leads_to: tuple[str, str] | None = None
     """The columns with the entity and the project that each object is: mirrored with its owner."""
+    switched_by: str = ""
+    """The setting of the section ``sync`` that turns it on and off; "" for always on."""
     left_out_by: tuple[str, str] | None = None
     """A column, and the setting that lists the values with which objects are left out."""
 
@@ -173,6 +175,11 @@ class Kind:
     def scope_columns(self) -> tuple[str, ...]:
         """Columns that come from the scope and not from the object."""
         return SCOPE_COLUMNS[self.scope]
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its rows live in the store; else they live in the warehouse alone."""
+        return self.shape not in ("steps", "samples")
 
     @property
     def own_key(self) -> str:

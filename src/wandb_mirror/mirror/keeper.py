@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.history.samples import Samples
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.evidence import Evidence
@@ -123,6 +124,14 @@ class MirrorKeeper:
         )
         self.put_back(kind, scope, [page.run_id for page in pages if page.max_step is None])
         self.between_saves()
+
+    def save_samples(self, kind: Kind, scope: ScopeOf, found: Sequence[Samples]) -> int:
+        """Keep the samples of runs in place of those that were kept; return how many values."""
+        values = self.warehouse.save_samples(found)
+        self.rows_changed += values
+        self.put_back(kind, scope, [each.run_id for each in found])
+        self.between_saves()
+        return values
 
 
 def holds_mark(page: StepsPage, step: int, timestamp: float | None) -> bool:

@@ -36,7 +36,7 @@ def is_taken_together(kind: Kind) -> bool:
     """Tell whether a kind is listed for many scopes at once, and not a project at a time."""
     if kind.shape == "node":
         return kind.scope == "team"
-    return kind.shape != "steps" and kind.seek is None and kind.holds != "project"
+    return kind.is_stored and kind.seek is None and kind.holds != "project"
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.mirror.paths import parse_project
 from wandb_mirror.mirror.reader import Reader
 from wandb_mirror.mirror.report import SyncReport
-from wandb_mirror.mirror.selection import loosen_redaction
+from wandb_mirror.mirror.selection import find_switched_off, loosen_redaction
 from wandb_mirror.mirror.sync import Sync
 from wandb_mirror.mirror.targets import choose_targets, find_projects
 from wandb_mirror.progress import Progress, Silence
@@ -117,9 +117,7 @@ class Mirror(Reader):
         ``BadSettings`` where nothing is named, ``Locked``, ``NoCredentials``, ``Unauthorized``,
         ``WrongServer``, ``NotFound`` and what ``Sync.run`` raises.
         """
-        if not self.settings.sync.history:
-            skip = {*skip, *(kind.plural for kind in KINDS if kind.shape == "steps")}
-        kinds = plan_kinds(only, skip)
+        kinds = plan_kinds(only, {*skip, *find_switched_off(self.settings.sync, only)})
         with closing(self.connect()) as connection:
             is_new = not (self.store_path).exists()
             viewers = connection.log_in(kinds) if is_new else None

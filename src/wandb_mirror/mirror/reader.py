@@ -15,7 +15,7 @@ from wandb_mirror.errors import NotMirrored
 from wandb_mirror.mirror.lists import SWEEPS, VERSIONS
 from wandb_mirror.mirror.objects import load_object
 from wandb_mirror.mirror.paths import parse_object, parse_project, parse_run
-from wandb_mirror.query.history import load_history
+from wandb_mirror.query.history import load_history, load_system
 from wandb_mirror.query.place import STORE_NAME, locate_published
 from wandb_mirror.query.published import Published
 from wandb_mirror.query.runs import RunsOptions, RunsQuestion, ask_runs
@@ -96,9 +96,24 @@ class Reader:
         *,
         keys: Sequence[str] | None = None,
         samples: int | None = None,
+        min_step: int | None = None,
+        max_step: int | None = None,
+        needs_all: bool = False,
     ) -> pa.Table:
         """Return a run's history; see ``query.history``."""
-        return load_history(published, parse_run(run), keys=keys, samples=samples)
+        return load_history(
+            published,
+            parse_run(run),
+            keys=keys,
+            samples=samples,
+            min_step=min_step,
+            max_step=max_step,
+            needs_all=needs_all,
+        )
+
+    def load_system(self, published: Published, run: str) -> pa.Table:
+        """Return what a run's machine measured; see ``query.history``."""
+        return load_system(published, parse_run(run))
 
     def ask_runs(
         self, published: Published, project: str, **question: Unpack[RunsOptions]

@@ -6,7 +6,7 @@ until it is loosened on purpose. What a new rule concerns is redacted where it w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -14,14 +14,24 @@ from typing import Any
 
 from wandb_mirror.errors import BadSettings
 from wandb_mirror.jsontext import dumps, loads
-from wandb_mirror.kinds import STORED
+from wandb_mirror.kinds import KINDS, STORED
 from wandb_mirror.kinds.pages import Row
 from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.settings import SyncSettings
 from wandb_mirror.store.store import Store
 
 REDACTED = "[redacted]"
 RULES = "redacted config keys"
 _GLOB_MARKS = frozenset("*?[")
+
+
+def find_switched_off(settings: SyncSettings, only: Collection[str]) -> list[str]:
+    """Return the kinds that the settings turn off, but for those asked for by name."""
+    return [
+        kind.plural
+        for kind in KINDS
+        if kind.switched_by and not getattr(settings, kind.switched_by) and kind.plural not in only
+    ]
 
 
 def is_glob(name: str | None) -> bool:

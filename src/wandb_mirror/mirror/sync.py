@@ -35,6 +35,7 @@ from wandb_mirror.mirror.listings import Listings, Place, is_taken_together
 from wandb_mirror.mirror.paths import Target
 from wandb_mirror.mirror.readings import Readings
 from wandb_mirror.mirror.report import ProjectReport, SyncReport
+from wandb_mirror.mirror.sampling import Sampling
 from wandb_mirror.mirror.selection import is_glob, is_wanted, read_run_filter, settle_redaction
 from wandb_mirror.mirror.standing import Standing
 from wandb_mirror.mirror.targets import find_led
@@ -71,6 +72,7 @@ class Sync:
     _standing: Standing = field(init=False)
     _changes: Changes = field(init=False)
     _readings: Readings = field(init=False)
+    _sampling: Sampling = field(init=False)
     _pulled: set[str] = field(default_factory=set)
     """Projects taken already: two targets may name the same."""
     _published_at: float = field(default_factory=monotonic)
@@ -108,6 +110,7 @@ class Sync:
             read_run_filter(self.settings.sync.run_filter),
             self.since,
         )
+        self._sampling = Sampling(self.store, self.warehouse, self._reach, self.is_full_refresh)
         self._readings = Readings(
             self.store,
             self.warehouse,
@@ -276,6 +279,8 @@ class Sync:
                     self._changes.pull(kind, scope, row, found)
                 elif kind.shape == "steps":
                     self._readings.pull(kind, scope, found)
+                elif kind.shape == "samples":
+                    self._sampling.pull(kind, scope, found)
             except NotOffered:
                 found.not_offered.append(kind.plural)
             except (UpstreamBroken, NotFound, Refused) as error:

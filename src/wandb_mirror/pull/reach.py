@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.history.samples import Samples
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.progress import Progress
@@ -37,6 +38,9 @@ class Keeper(Protocol):
 
     def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> None:
         """Keep pages of history, with each run's cursor, in one transaction."""
+
+    def save_samples(self, kind: Kind, scope: ScopeOf, found: Sequence[Samples]) -> int:
+        """Keep the samples of runs in place of those that were kept; return how many values."""
 
 
 @dataclass(frozen=True, slots=True)

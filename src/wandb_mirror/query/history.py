@@ -20,12 +20,16 @@ def load_history(
     *,
     keys: Sequence[str] | None = None,
     samples: int | None = None,
+    min_step: int | None = None,
+    max_step: int | None = None,
+    needs_all: bool = False,
 ) -> pa.Table:
     """Return a run's history in the order of steps; raises ``NotMirrored``.
 
     A metric that is a number somewhere is DOUBLE, with NULL where it is not; any other is text.
-    ``samples`` takes about so many rows, spread evenly; without it every row comes. A step without
-    any of ``keys`` is left out.
+    ``samples`` takes so many rows, spread evenly; without it every row comes. A step without any of
+    ``keys`` is left out, with ``needs_all`` one without all of them, as W&B's client has it.
+    ``min_step`` is inclusive, ``max_step`` exclusive.
     """
     run_no = find_run(published, path)
     found = published.rows(
@@ -42,7 +46,8 @@ def load_history(
             )
         places = {name: place for place, name in enumerate(keys)}
         found = sorted((each for each in found if each[1] in places), key=lambda e: places[e[1]])
-    sql = _wide_sql(run_no, found, only_with_values=keys is not None)
+    joiner = None if keys is None else (" AND " if needs_all else " OR ")
+    sql = _wide_sql(run_no, found, _window(min_step, max_step), joiner)
     if samples is not None:
         sql = (
             "SELECT * EXCLUDE (place, total) FROM (SELECT *, "
@@ -70,12 +75,18 @@ def find_run(published: Published, path: tuple[str, str, str]) -> int:
 
 
 def _wide_sql(
-    run_no: int, found: Sequence[tuple[int, str, bool]], *, only_with_values: bool
+    run_no: int,
+    found: Sequence[tuple[int, str, bool]],
+    window: str,
+    joiner: str | None,
 ) -> str:
-    """Return a query that turns the long rows of a run round."""
+    """Return a query that turns the long rows of a run round.
+
+    ``joiner`` says whether a row needs a value of any metric or of all, None for not even one.
+    """
     steps = (
         f"(SELECT step AS _step, timestamp AS _timestamp, runtime AS _runtime "
-        f"FROM _data.steps WHERE run_no = {run_no}) s"
+        f"FROM _data.steps WHERE run_no = {run_no}{window}) s"
     )
     columns = ["s._step", "s._timestamp", "s._runtime"]
     joins = []
@@ -86,18 +97,48 @@ def _wide_sql(
         listed = ", ".join(str(key_no) for key_no, _ in chosen)
         joins.append(
             f"LEFT JOIN (PIVOT (SELECT step AS _step, key_no, {column} FROM _data.history "
-            f"WHERE run_no = {run_no} AND key_no IN ({listed})) ON key_no IN ({listed}) "
+            f"WHERE run_no = {run_no}{window} AND key_no IN ({listed})) ON key_no IN ({listed}) "
             f"USING first({column}) GROUP BY _step) {alias} USING (_step)"
         )
     for key_no, name, is_number in found:
-        quoted = '"' + (name or "(empty)").replace('"', '""') + '"'
+        quoted = _quote(name)
         value = f'n."{key_no}"' if is_number else _text_of(f't."{key_no}"')
         columns.append(f"{value} AS {quoted}")
     where = ""
-    if only_with_values and found:
+    if joiner and found:
         names = [f'n."{key}"' if numeric else f't."{key}"' for key, _, numeric in found]
-        where = f" WHERE coalesce({', '.join(f'{name}::VARCHAR' for name in names)}) IS NOT NULL"
+        where = f" WHERE {joiner.join(f'{name} IS NOT NULL' for name in names)}"
     return f"SELECT {', '.join(columns)} FROM {steps} {' '.join(joins)}{where}"
+
+
+def _window(min_step: int | None, max_step: int | None) -> str:
+    """Return SQL that narrows rows to a range of steps."""
+    first = "" if min_step is None else f" AND step >= {int(min_step)}"
+    return first if max_step is None else f"{first} AND step < {int(max_step)}"
+
+
+def load_system(published: Published, path: tuple[str, str, str]) -> pa.Table:
+    """Return what a run's machine measured: a row a sample, a DOUBLE column a metric.
+
+    Raises ``NotMirrored``.
+    """
+    run_no = find_run(published, path)
+    found = published.rows(
+        "SELECT DISTINCT h.key_no, k.name FROM _data.samples h JOIN _data.keys k USING (key_no) "
+        "WHERE h.run_no = ? ORDER BY k.name",
+        [run_no],
+    )
+    columns = "".join(
+        f", max(value) FILTER (WHERE key_no = {key_no}) AS {_quote(name)}" for key_no, name in found
+    )
+    return published.stream(
+        f"SELECT timestamp AS _timestamp, runtime AS _runtime{columns} FROM _data.samples "
+        f"WHERE run_no = {run_no} GROUP BY timestamp, runtime ORDER BY runtime, timestamp"
+    ).read_all()
+
+
+def _quote(name: str) -> str:
+    return '"' + (name or "(empty)").replace('"', '""') + '"'
 
 
 def _text_of(json: str) -> str:

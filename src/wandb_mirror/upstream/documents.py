@@ -225,3 +225,27 @@ def exports_document(
                     writer.line("liveData", f"{inside}.liveData")
     writer.needs |= {f"{inside}.parquetUrls", f"{inside}.liveData"}
     return writer.finish("Exports")
+
+
+def samples_document(
+    kind: Kind, scope: ScopeOf, capabilities: Capabilities, own_keys: Sequence[str]
+) -> Document:
+    """Return the query for all samples of several parents, an alias a parent."""
+    writer = Writer(kind, scope, capabilities)
+    *before, parent, last = kind.path
+    place = place_of((*before, parent))
+    with writer.down(before):
+        writer.require(place, parent.arguments)
+        most = writer.bind("samples", "Int", kind.page_size)
+        for number, own_key in enumerate(own_keys):
+            arguments = [
+                (argument, writer.bind(f"{part}_{number}", "String!", own_key))
+                for argument, part in parent.arguments
+            ]
+            writer.require(f"{place}.{last.field}", [("samples", most)])
+            with writer.inside(f"{alias_of(number)}: {parent.field}", place, arguments):
+                writer.fields(kind.fields)
+                writer.open(
+                    f"lines: {last.field}", f"{place}.{last.field}", [("samples", most)], ""
+                )
+    return writer.finish("Samples")

@@ -65,6 +65,14 @@ FIXED: dict[str, dict[str, str]] = {
         "last_step": "BIGINT",
         "is_settled": "BOOLEAN",
     },
+    "samples": {
+        "run_no": "INTEGER",
+        "key_no": "INTEGER",
+        "timestamp": "DOUBLE",
+        "runtime": "DOUBLE",
+        "value": "DOUBLE",
+    },
+    "sample_counts": {"run_no": "INTEGER", "line_count": "BIGINT"},
     "run_config": {
         "run_no": "INTEGER",
         "key_no": "INTEGER",

@@ -107,6 +107,7 @@ def main_views(url: str) -> list[View]:
         _by_key("summary"),
         _metrics(),
         _metric_stats(),
+        _system_metrics(),
         *object_views(url),
         *_books(),
     ]
@@ -181,6 +182,34 @@ def _metrics() -> View:
         f"FROM _data.history h JOIN _data.runs r ON r.run_no = h.run_no {OF_RUNS} "
         "JOIN _data.keys k ON k.key_no = h.key_no "
         f"LEFT JOIN _data.steps s ON s.run_no = h.run_no AND s.step = h.step {LIVE}",
+    )
+
+
+def _system_metrics() -> View:
+    return View(
+        "main",
+        "system_metrics",
+        "What runs' machines measured of themselves, a row a value; runs deleted upstream are left "
+        "out.",
+        [
+            ENTITY,
+            PROJECT,
+            RUN_ID,
+            ViewColumn("timestamp", "TIMESTAMP", time_of("h.timestamp"), "When (UTC)."),
+            ViewColumn("runtime", "DOUBLE", "h.runtime", "Seconds since the run began."),
+            KEY,
+            ViewColumn("value", "DOUBLE", "h.value", "The number measured."),
+            ViewColumn(
+                "sampled_from",
+                "BIGINT",
+                "c.line_count",
+                "Samples upstream counts of the run; it may have thinned them out to fewer here.",
+            ),
+            RUN_NO,
+        ],
+        f"FROM _data.samples h JOIN _data.runs r ON r.run_no = h.run_no {OF_RUNS} "
+        "JOIN _data.keys k ON k.key_no = h.key_no "
+        f"JOIN _data.sample_counts c ON c.run_no = h.run_no {LIVE}",
     )
 
 

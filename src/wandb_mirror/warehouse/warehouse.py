@@ -11,8 +11,9 @@ from pathlib import Path
 from wandb_mirror.closable import Closable
 from wandb_mirror.errors import CorruptFile
 from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.history.samples import Samples
 from wandb_mirror.kinds import STORED
-from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus
+from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.derive import Deriver
@@ -21,10 +22,12 @@ from wandb_mirror.warehouse.facts import Facts
 from wandb_mirror.warehouse.history import History
 from wandb_mirror.warehouse.numbers import Numbers
 from wandb_mirror.warehouse.publish import publish_copy
+from wandb_mirror.warehouse.samples import SampleTables
 from wandb_mirror.warehouse.tables import FLATTENED, create_tables
 from wandb_mirror.warehouse.take import Readable, Taker
 
 OnCommit = Callable[[str], None]
+OF_RUNS = ("history", "steps", "cursors", "metric_stats", "stale", "samples", "sample_counts")
 PAIR, DIRTY = "pair_id", "is_unpublished"
 
 
@@ -44,6 +47,7 @@ class Warehouse(Closable):
     _facts: Facts = field(init=False)
     _numbers: Numbers = field(init=False)
     _history: History = field(init=False)
+    _samples: SampleTables = field(init=False)
     _taker: Taker = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +55,7 @@ class Warehouse(Closable):
         self._facts = Facts(self.database)
         self._numbers = Numbers(self.database)
         self._history = History(self.database, self._numbers)
+        self._samples = SampleTables(self.database, self._numbers)
         self._taker = Taker(self.database, self._numbers)
 
     @classmethod
@@ -174,6 +179,17 @@ class Warehouse(Closable):
             self._facts.save({DIRTY: "yes"})
         return values
 
+    def load_sample_counts(self, scope: ScopeOf) -> dict[str, int]:
+        """Return of each run whose machine's samples are here how many upstream counted."""
+        return self._samples.load_counts(scope.project_id or "")
+
+    def save_samples(self, found: Sequence[Samples]) -> int:
+        """Replace the samples of runs in one transaction; return how many values."""
+        with self._writing("samples"):
+            values = self._samples.save(found)
+            self._facts.save({DIRTY: "yes"})
+        return values
+
     def set_history_status(
         self, project_id: str, run_ids: Sequence[str], status: HistoryStatus
     ) -> None:
@@ -213,7 +229,7 @@ class Warehouse(Closable):
         with self._writing("project forgotten"):
             number = self._numbers.project(project_id)
             runs = f"SELECT run_no FROM _data.run_numbers WHERE project_no = {number}"
-            for table in ("history", "steps", "cursors", "metric_stats", "stale", *FLATTENED):
+            for table in (*OF_RUNS, *FLATTENED):
                 self.database.run(f"DELETE FROM _data.{table} WHERE run_no IN ({runs})")
             for kind in STORED:
                 if "project_id" in kind.key:
