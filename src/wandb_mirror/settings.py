@@ -70,6 +70,8 @@ class HistorySettings(_Section, frozen=True):
 
     exports: bool = True
     exports_from: Positive = 500
+    metrics: tuple[str, ...] = ()
+    skip_projects: tuple[str, ...] = ()
     max_columns: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 200
     pins: tuple[str, ...] = ()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 
 from wandb_mirror.history.columns import StepsPage, no_steps
 from wandb_mirror.kinds import KINDS
@@ -45,6 +46,8 @@ class Readings:
 
     def pull(self, kind: Kind, scope: ScopeOf, found: ProjectReport) -> None:
         """Read and save; runs that turn out to be rewound are read a second time, whole."""
+        if any(fnmatchcase(str(scope), each) for each in self.settings.history.skip_projects):
+            return
         starts = self._plan(kind, scope)
         marks = self.warehouse.load_marks(
             scope.project_id or "", [run_id for run_id, (start, *_) in starts.items() if start]
@@ -57,6 +60,7 @@ class Readings:
                 has_ended,
                 count,
                 wants_exports=start == 0 and self._may_have_exports(kind, count),
+                is_selected=bool(self.reach.metrics),
             )
             for run_id, (start, has_ended, count) in starts.items()
         ]
@@ -64,7 +68,16 @@ class Readings:
         found.seen[kind.plural] = walked.seen
         found.changed[kind.plural] = walked.changed
         if again := [run_id for run_id in starts if run_id in self.keeper.rewound]:
-            whole = [Reading(run_id, 0, starts[run_id][1], starts[run_id][2]) for run_id in again]
+            whole = [
+                Reading(
+                    run_id,
+                    0,
+                    starts[run_id][1],
+                    starts[run_id][2],
+                    is_selected=bool(self.reach.metrics),
+                )
+                for run_id in again
+            ]
             walked = walk_steps(kind, scope, whole, self.reach, len(whole))
             found.changed[kind.plural] += walked.changed
             self.keeper.rewound.difference_update(again)

@@ -79,6 +79,7 @@ class Sync:
 
     def __post_init__(self) -> None:
         """Put the keeper and the reach together."""
+        self.warehouse.heed_selection(self.settings.history.metrics)
         self._standing = Standing(self.progress)
         evidence = Evidence(self.store)
         self._keeper = MirrorKeeper(
@@ -97,6 +98,7 @@ class Sync:
             self._standing,
             self.settings.upstream.workers,
             self.folder,
+            self.settings.history.metrics,
             {"artifacts.skip_types": self.settings.artifacts.skip_types},
         )
         self._changes = Changes(

@@ -14,6 +14,7 @@ from typing import Any
 from wandb_mirror.errors import NotFound, NotOffered
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.history.lines import parse_steps
+from wandb_mirror.history.select import select_metrics
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import HistoryCursor, Row, RowPage, ScopeOf, StepsRequest
 from wandb_mirror.kinds.spec import Follow, Kind
@@ -198,5 +199,7 @@ class Verifier:
             request = StepsRequest(run_id, step, end, is_first=False)
             [reply] = self.reach.upstream.fetch_steps(kind, scope, [request])
             content = parse_steps(run_id, reply.lines, min_step=step, max_step=end)
+            if cursor.status == "selected":
+                content = select_metrics(content, self.reach.metrics)
             yield StepsPage(scope.project_id or "", run_id, step, end, content, cursor)
             step = end

@@ -34,6 +34,7 @@ def verify_mirror(
             mirror.stop,
             mirror.progress,
             mirror.settings.upstream.workers,
+            metrics=mirror.settings.history.metrics,
             left_out={"artifacts.skip_types": mirror.settings.artifacts.skip_types},
         )
         verifier = Verifier(store, warehouse, reach, is_deep)

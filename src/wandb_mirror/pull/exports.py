@@ -17,6 +17,7 @@ import pyarrow as pa
 from wandb_mirror.errors import BadRow, NotOffered, Refused, Skip, UpstreamBroken
 from wandb_mirror.history.columns import StepColumns
 from wandb_mirror.history.exports import ExportedSteps
+from wandb_mirror.history.select import select_metrics
 from wandb_mirror.kinds.pages import ExportsReply, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.reach import Reach
@@ -86,7 +87,8 @@ def read_on(kind: Kind, scope: ScopeOf, reach: Reach, exported: Exported) -> Exp
     try:
         if exported.files is None:
             exported.files = _open(kind, scope, reach, exported)
-        exported.content = exported.files.next()
+        content = exported.files.next()
+        exported.content = content and select_metrics(content, reach.metrics)
         exported.is_over = exported.files.ahead is None
         exported.inexact = exported.files.steps.inexact
     except (Skip, UpstreamBroken) as error:

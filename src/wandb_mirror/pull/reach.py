@@ -54,5 +54,7 @@ class Reach:
     workers: int
     scratch: Path | None = None
     """The folder for what lies on disk for a while; the system's own where None."""
+    metrics: Sequence[str] = ()
+    """Globs of the metrics that are wanted; none is all."""
     left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Setting to the values with which objects are left out; see ``Kind.left_out_by``."""

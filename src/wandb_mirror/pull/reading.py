@@ -52,6 +52,8 @@ class Reading:
     repairs: list[tuple[int, int]] = field(default_factory=list)
     """Windows, the first one first, of steps that files do not say exactly."""
     from_files: bool = False
+    is_selected: bool = False
+    """Whether only some metrics are wanted."""
 
     def window(self) -> StepsRequest:
         """Return the next window to ask for."""
@@ -133,6 +135,8 @@ class Reading:
         status: HistoryStatus = "partial"
         if stop is None:
             status = "complete" if self.has_ended else "live"
+            if self.is_selected:
+                status = "selected"
         cursor = HistoryCursor(next_step, self.line_count, status, self.has_ended)
         return StepsPage(scope.project_id or "", self.run_id, first, stop, content, cursor)
 

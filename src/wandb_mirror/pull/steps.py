@@ -17,6 +17,7 @@ from time import monotonic
 from wandb_mirror.errors import NotOffered, Skip, UpstreamBroken
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.history.lines import parse_steps
+from wandb_mirror.history.select import select_metrics
 from wandb_mirror.kinds.pages import ExportsReply, ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull import exports
@@ -261,7 +262,9 @@ def _fetch(
     """Fetch one window of each reading; what concerns these runs alone is returned, not raised."""
     try:
         replies = reach.upstream.fetch_steps(kind, scope, asked)
-        answers = [_read(each, reply) for each, reply in zip(asked, replies, strict=True)]
+        answers = [
+            _read(each, reply, reach.metrics) for each, reply in zip(asked, replies, strict=True)
+        ]
     except UpstreamBroken as error:
         if not error.is_too_large:
             raise
@@ -273,8 +276,9 @@ def _fetch(
     return Windows(readings, asked, answers)
 
 
-def _read(asked: StepsRequest, reply: StepsReply) -> Answer:
+def _read(asked: StepsRequest, reply: StepsReply, metrics: Sequence[str]) -> Answer:
     content = parse_steps(
         asked.run_id, reply.lines, min_step=asked.min_step, max_step=asked.max_step
     )
+    content = select_metrics(content, metrics)
     return Answer(content, len(reply.lines), reply.line_count, reply.last_step, reply.exists)

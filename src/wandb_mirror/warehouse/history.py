@@ -65,6 +65,12 @@ class History:
             [project_id, list(run_ids)],
         )
 
+    def doubt_selected(self) -> None:
+        """Have histories of which only some metrics were wanted read from the start."""
+        self._database.run(
+            "UPDATE _data.cursors SET status = 'partial', next_step = 0 WHERE status = 'selected'"
+        )
+
     def save(self, pages: Sequence[StepsPage]) -> int:
         """Save pages, in their order; return how many values came."""
         numbers: dict[tuple[str, str], int] = {}
@@ -107,7 +113,10 @@ class History:
         return int(values.num_rows)
 
     def compare(self, page: StepsPage) -> str:
-        """Return what differs between a page and what is stored in its range; nothing if equal."""
+        """Return what differs between a page and what is stored in its range; nothing if equal.
+
+        Nulls that were logged do not count: a history that came from files has none.
+        """
         content = page.content
         project_no = self._numbers.project(page.project_id)
         run_no = self._numbers.runs(project_no, [page.run_id])[page.run_id]
@@ -115,15 +124,16 @@ class History:
         condition = f"run_no = {run_no} AND step >= {page.min_step}"
         if page.max_step is not None:
             condition += f" AND step < {page.max_step}"
-        for what, table, incoming in (
-            ("steps", "_data.steps", _steps_table([run_no], [content])),
-            ("values", "_data.history", values),
+        for what, table, incoming, kept in (
+            ("steps", "_data.steps", _steps_table([run_no], [content]), "true"),
+            ("values", "_data.history", values, "json IS DISTINCT FROM 'null'"),
         ):
-            stored = f"SELECT * FROM {table} WHERE {condition}"
+            stored = f"SELECT * FROM {table} WHERE {condition} AND {kept}"
             with self._database.given(incoming) as view:
+                shown = f"SELECT * FROM {view} WHERE {kept}"
                 wrong = self._database.value(
-                    f"SELECT count(*) FROM (({stored} EXCEPT ALL FROM {view}) "
-                    f"UNION ALL (FROM {view} EXCEPT ALL {stored}))"
+                    f"SELECT count(*) FROM (({stored} EXCEPT ALL {shown}) "
+                    f"UNION ALL ({shown} EXCEPT ALL {stored}))"
                 )
             if wrong:
                 end = page.max_step or "the end"

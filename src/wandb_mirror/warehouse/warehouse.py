@@ -28,6 +28,7 @@ from wandb_mirror.warehouse.take import Readable, Taker
 
 OnCommit = Callable[[str], None]
 OF_RUNS = ("history", "steps", "cursors", "metric_stats", "stale", "samples", "sample_counts")
+SELECTION = "metrics selected"
 PAIR, DIRTY = "pair_id", "is_unpublished"
 
 
@@ -171,6 +172,14 @@ class Warehouse(Closable):
         """Have histories that count as read looked at again."""
         with self._writing("doubt"):
             self._history.doubt(project_id, run_ids)
+
+    def heed_selection(self, metrics: Sequence[str]) -> None:
+        """Have what was selected otherwise read again; what is here of other metrics stays."""
+        chosen = "\n".join(sorted(metrics)) or None
+        if self._facts.get(SELECTION) != chosen:
+            with self._writing("selection"):
+                self._history.doubt_selected()
+                self._facts.save({SELECTION: chosen})
 
     def save_steps(self, pages: Sequence[StepsPage]) -> int:
         """Save pages of history with their cursors in one transaction; return how many values."""
