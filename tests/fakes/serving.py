@@ -410,7 +410,7 @@ def _shown_run(run: dict[str, Any]) -> dict[str, Any]:
     def history(minStep: int = 0, maxStep: int = 2**31, samples: int = 500) -> list[str]:  # noqa: N803
         return [text for step, text in sorted(steps.items()) if minStep <= step < maxStep][:samples]
 
-    return {**run, "history": history}
+    return {"events": [], "eventsLineCount": 0, **run, "history": history}
 
 
 def _matches(value: Any, condition: dict[str, Any]) -> bool:

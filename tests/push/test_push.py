@@ -208,6 +208,16 @@ def test_a_server_that_wants_something_to_change_is_not_asked_for_the_state_befo
     assert desk.mirror.push().requests == 2
 
 
+def test_one_refusal_by_chance_does_not_end_the_look_at_the_state_before(desk):
+    path = desk.paths[0]
+    desk.edit(path, "notes", "n")
+    desk.box.faults.add(refuse("not today"), when=lambda seen: "upsertBucket" in seen.document)
+    assert desk.mirror.push().pushed == 1
+    desk.edit(path, "notes", "ours")
+    desk.just_before_the_write(lambda: desk.world.edit(path, notes="theirs"))
+    assert desk.mirror.push().conflicts == 1
+
+
 def test_one_that_is_refused_does_not_block_the_others(desk):
     for path in desk.paths:
         desk.edit(path, "notes", "n")

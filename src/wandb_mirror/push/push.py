@@ -34,6 +34,8 @@ from wandb_mirror.upstream.writer import Document
 TOGETHER = 50
 """Objects read, and written, by one request."""
 PAIR = 2
+ENOUGH = 2
+"""Objects that must go without the guard, and not with it, before a server counts as without."""
 MUTATIONS = "several mutations in one document"
 """The capability to change several objects by one request."""
 ROUNDS = 4
@@ -62,6 +64,8 @@ class Pusher:
     """Whether the server has taken a mutation that reads before it writes."""
     _is_plain: bool = False
     """Whether one is being tried that does not."""
+    _went_plainly: int = 0
+    """Objects that were refused with the guard and taken without it."""
 
     def run(self) -> PushReport:
         """Push what waits; what cannot be pushed now is left, with the reason.
@@ -153,7 +157,10 @@ class Pusher:
         finally:
             self._is_plain = False
         if self.report.refused == refused:
-            capabilities.learn([GUARD])
+            # once may have been chance, and without the guard a lost race goes unnoticed
+            self._went_plainly += 1
+            if self._went_plainly == ENOUGH:
+                capabilities.learn([GUARD])
         else:
             self._is_guarded = True  # so it is something else that upstream does not take
 
