@@ -167,6 +167,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "scope", name=op.f("pk_checkpoints")),
     )
     op.create_table(
+        "console_lines",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("line", sa.Text(), nullable=False),
+        sa.Column("timestamp", sa.DateTime(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("content", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "run_id", "line", name=op.f("pk_console_lines")),
+    )
+    with op.batch_alter_table("console_lines", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_console_lines_changed_seq"),
+            ["changed_seq", "project_id", "run_id", "line"],
+            unique=False,
+        )
+
+    op.create_table(
         "edits",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),
@@ -419,6 +443,7 @@ def upgrade() -> None:
         sa.Column("compute_seconds", sa.Float(), nullable=True),
         sa.Column("history_line_count", sa.BigInteger(), nullable=True),
         sa.Column("event_line_count", sa.BigInteger(), nullable=True),
+        sa.Column("log_line_count", sa.BigInteger(), nullable=True),
         sa.Column("changed_seq", sa.BigInteger(), nullable=False),
         sa.Column("synced_at", sa.DateTime(), nullable=False),
         sa.Column("deleted_at", sa.DateTime(), nullable=True),
@@ -623,6 +648,10 @@ def downgrade() -> None:
     op.drop_table("input_artifacts")
     op.drop_table("facts")
     op.drop_table("edits")
+    with op.batch_alter_table("console_lines", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_console_lines_changed_seq"))
+
+    op.drop_table("console_lines")
     op.drop_table("checkpoints")
     with op.batch_alter_table("automations", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_automations_changed_seq"))

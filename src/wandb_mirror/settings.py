@@ -51,6 +51,7 @@ class SyncSettings(_Section, frozen=True):
     redact: tuple[str, ...] = ()
     history: bool = True
     system_metrics: bool = True
+    console_lines: bool = False
     deep_every_hours: Often = 24.0
     overlap_minutes: NotNegativeNumber = 15.0
     publish_every_minutes: Often = 10.0

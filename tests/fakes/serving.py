@@ -267,11 +267,16 @@ type Run {
   history(minStep: Int64, maxStep: Int64, samples: Int): [String!]
   parquetHistory(liveKeys: [String!]!): ParquetHistory
   eventsLineCount: Int
+  logLineCount: Int
+  logLines(first: Int, after: String, useImprovedPagination: Boolean): LogLineConnection
   events(samples: Int): [String!]
   files(first: Int, after: String): FileConnection
   inputArtifacts(first: Int, after: String): ArtifactConnection
   outputArtifacts(first: Int, after: String): ArtifactConnection
 }
+type LogLineConnection { edges: [LogLineEdge!]! pageInfo: PageInfo! }
+type LogLineEdge { node: LogLine! }
+type LogLine { number: Int timestamp: String level: String label: String line: String }
 type ParquetHistory { liveData: [JSONString!]! parquetUrls: [String!]! }
 """
 

@@ -7,6 +7,7 @@ from wandb_mirror.kinds.artifact_collection import ARTIFACT_COLLECTION
 from wandb_mirror.kinds.artifact_file import ARTIFACT_FILE
 from wandb_mirror.kinds.artifact_type import ARTIFACT_TYPE
 from wandb_mirror.kinds.automation import AUTOMATION
+from wandb_mirror.kinds.console_line import CONSOLE_LINE
 from wandb_mirror.kinds.history import HISTORY
 from wandb_mirror.kinds.input_artifact import INPUT_ARTIFACT
 from wandb_mirror.kinds.integration import INTEGRATION
@@ -41,6 +42,7 @@ KINDS: tuple[Kind, ...] = (
     INPUT_ARTIFACT,
     OUTPUT_ARTIFACT,
     RUN_FILE,
+    CONSOLE_LINE,
     REPORT,
     AUTOMATION,
 )

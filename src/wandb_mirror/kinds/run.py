@@ -35,6 +35,7 @@ RUN = Kind(
         "compute_seconds",
         "history_line_count",
         "event_line_count",
+        "log_line_count",
     ),
     page_size=1000,
     detail_size=100,
@@ -73,6 +74,12 @@ RUN = Kind(
             "eventsLineCount",
             Type.INTEGER,
             about="Samples of its machine, as upstream counts them.",
+        ),
+        Field(
+            "log_line_count",
+            "logLineCount",
+            Type.INTEGER,
+            about="Lines it wrote to the console, as upstream counts them.",
         ),
         Field(
             "config",

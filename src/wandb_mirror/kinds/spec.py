@@ -97,6 +97,8 @@ class Follow:
     """The parent's column that moves when its children are to be read again; "" for every sync."""
     when: tuple[str, frozenset[str]] | None = None
     """A column of the parent and the values with which it has children at all."""
+    unless: tuple[str, frozenset[int]] | None = None
+    """A column of the parent and the values with which it has no children."""
     keeps: bool = False
     """Whether the children stay as they are when the parent goes."""
 

@@ -35,7 +35,9 @@ def columns_needed(kind: Kind, follow: Follow, parent: Kind) -> list[str]:
     """Return the columns of a parent that say whether its children are due."""
     when = [follow.when[0]] if follow.when else []
     by = [follow.by] if follow.by else []
-    return [*kind.scope_columns, *parent.key, *by, "deleted_at", *when]
+    unless = [follow.unless[0]] if follow.unless else []
+    wanted = [*kind.scope_columns, *parent.key, *by, "deleted_at", *when, *unless]
+    return list(dict.fromkeys(wanted))
 
 
 def find_due(
@@ -52,6 +54,8 @@ def find_due(
                 yield Due(scope, GONE)
             continue
         if follow.when is not None and row[follow.when[0]] not in follow.when[1]:
+            continue
+        if follow.unless is not None and row[follow.unless[0]] in follow.unless[1]:
             continue
         mark = str(row[follow.by]) if follow.by else ""
         if known != mark or not follow.by:

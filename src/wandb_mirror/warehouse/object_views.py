@@ -28,6 +28,7 @@ def object_views(url: str) -> list[View]:
         _artifact_files(),
         _artifact_usage(),
         _of_project("run_files", "A row a file of a run; its content is not here."),
+        _console_lines(),
         _reports(url),
         _automations(),
         *team_views(),
@@ -95,6 +96,18 @@ def _of_project(plural: str, about: str) -> View:
     ]
     columns = [ENTITY, PROJECT, *scope, *_fields(plural), *_books()]
     return _view(plural, about, columns, f'FROM _data."{plural}" t {OF_PROJECT}')
+
+
+def _console_lines() -> View:
+    columns = [
+        ENTITY,
+        PROJECT,
+        _text("run_id", "t.run_id", "The run's id."),
+        ViewColumn("line", "BIGINT", "TRY_CAST(t.line AS BIGINT)", "The line's number, from 0."),
+        *_fields("console_lines", without=("line",)),
+    ]
+    about = "A row a line of the console; empty unless sync.console_lines asks for it."
+    return _view("console_lines", about, columns, f"FROM _data.console_lines t {OF_PROJECT}")
 
 
 COLLECTION = _text("collection", "t.collection", "The collection's name.")
