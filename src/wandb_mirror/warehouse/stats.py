@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from wandb_mirror.history.flatten import EXACT
 from wandb_mirror.warehouse.engine import Database
 
-RUNS_TOGETHER = 500
+RUNS_TOGETHER = 100
 
 
 def refresh_stats(database: Database, run_nos: Sequence[int]) -> None:

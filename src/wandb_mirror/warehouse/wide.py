@@ -12,7 +12,10 @@ from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.engine import Database
 from wandb_mirror.warehouse.places import Census, Place, give_places
 
-RUNS_TOGETHER = 500
+ROWS_TOGETHER = 5_000
+"""Runs whose rows of the table of runs are made by one statement."""
+RUNS_TOGETHER = 100
+"""Runs whose histories are turned round by one statement: it holds them in memory."""
 WHOLE = "(regexp_matches(v.value, '^-?[0-9]+$') AND TRY_CAST(v.value AS BIGINT) IS NOT NULL)"
 """The condition that a number of config or summary is an integer that a BIGINT holds."""
 HISTORY_OWN = ("run_id", "_step", "_timestamp", "_runtime", "logged_at")
@@ -41,8 +44,8 @@ class Wide:
                     "SELECT run_no FROM _data.runs WHERE project_no = ?", [self._project_no]
                 )
             ]
-        for start in range(0, len(run_nos), RUNS_TOGETHER * 10):
-            part = run_nos[start : start + RUNS_TOGETHER * 10]
+        for start in range(0, len(run_nos), ROWS_TOGETHER):
+            part = run_nos[start : start + ROWS_TOGETHER]
             self._fill_runs(table, ", ".join(map(str, part)), places)
 
     def _fill_runs(self, table: str, listed: str, places: Sequence[Place]) -> None:
