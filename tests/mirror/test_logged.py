@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from base64 import b64decode
 from pathlib import Path
 
 import pytest
 
 from fakes.logging import start_logging
+from mirror.known import KNOWN, known, once, plain
 from mirror.making import open_mirror, rows
 from wandb_mirror.api.api import Api
 from wandb_mirror.sandbox import Behaviour, Sandbox, generate_world
@@ -143,43 +143,6 @@ def test_both_clients_scan_the_same_rows(mirrored, tmp_path, monkeypatch):
             wanted = once([known(row) for row in wanted])
         for one, other in zip(found, wanted, strict=True):
             assert plain(one) == plain(other)
-
-
-KNOWN = ("several_types", "in_binary", "rounded", "filled", "twice")
-"""What the real client hands out otherwise, read from files; each has its row in the docs."""
-
-
-def known(value):
-    """Return what the real client read from a file as it was logged, as far as it can be known."""
-    if isinstance(value, dict):
-        if value and all(key.startswith("_type_") for key in value):
-            return next((known(each) for each in value.values() if each is not None), None)
-        return {key: known(each) for key, each in value.items() if each is not None}
-    if isinstance(value, list):
-        return [known(each) for each in value]
-    if isinstance(value, str) and value.startswith("W"):  # "[" in base64
-        return json.loads(b64decode(value))
-    return value
-
-
-def once(rows):
-    """Return the first row of each step."""
-    return list({row["_step"]: row for row in reversed(rows)}.values())[::-1]
-
-
-def plain(row):
-    """Return a row as text, its keys in order, numbers as the doubles that they are nearest to."""
-    return json.dumps(as_doubles(row), sort_keys=True, ensure_ascii=False)
-
-
-def as_doubles(value):
-    if isinstance(value, dict):
-        return {key: as_doubles(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [as_doubles(each) for each in value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    return math.nan if value == "NaN" else value
 
 
 def test_what_the_real_client_makes_of_files_is_said_in_the_docs():
