@@ -12,6 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from mirror.making import TEAM, first_runs, make_world, open_mirror, rows
+from wandb_mirror.errors import BudgetSpent
 from wandb_mirror.sandbox import ExportShape, Sandbox, faults
 from wandb_mirror.sandbox.exports import plan_parts
 
@@ -161,3 +162,34 @@ def test_any_split_of_rows_into_files_pages_and_growth_gives_the_same_table(phas
         fresh = pull(folder / "fresh", box, **{"history.exports": False})
         assert rows(mirror, VALUES) == rows(fresh, VALUES)
         assert rows(mirror, CLAIMED) == rows(fresh, CLAIMED)
+
+
+def test_a_long_history_that_was_cut_off_is_finished_from_its_files(tmp_path):
+    world = make_world(projects=1, runs=1, steps=14_000, metrics=2)
+    world.finish(first_runs(world)[0])
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "m", box, overrides={"upstream.max_requests": 8})
+        with pytest.raises(BudgetSpent):
+            mirror.sync([TEAM], only=["projects", "runs", "history"])
+        behave(box, exports="ready")
+        before = len(box.requests)
+        mirror = pull(tmp_path / "m", box)
+        sent = Counter(each.operation for each in box.requests[before:])
+        assert (sent["export"], sent["Steps"]) == (1, 0)
+        found = rows(mirror, "SELECT history_rows, history_status FROM runs")
+        assert found == [(14_000, "complete")]
+
+
+def test_a_long_history_that_was_cut_off_goes_on_by_pages_where_there_are_no_files(tmp_path):
+    world = make_world(projects=1, runs=1, steps=14_000, metrics=2)
+    world.finish(first_runs(world)[0])
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "m", box, overrides={"upstream.max_requests": 9})
+        with pytest.raises(BudgetSpent):
+            mirror.sync([TEAM], only=["projects", "runs", "history"])
+        done = sum(each.operation == "Steps" for each in box.requests)
+        assert done > 1
+        mirror = pull(tmp_path / "m", box)
+        assert sum(each.operation == "Steps" for each in box.requests) <= 15
+        found = rows(mirror, "SELECT history_rows, history_status FROM runs")
+        assert found == [(14_000, "complete")]

@@ -116,9 +116,11 @@ class MirrorKeeper:
     def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> None:
         """Keep pages of history, with each run's cursor, in one transaction."""
         for page in pages:
-            mark = self.marks.pop(page.run_id, None)
-            if mark is not None and not holds_mark(page, *mark):
-                self.rewound.add(page.run_id)
+            mark = self.marks.get(page.run_id)
+            if mark is not None and covers(page, mark[0]):
+                del self.marks[page.run_id]
+                if not holds_mark(page, *mark):
+                    self.rewound.add(page.run_id)
         self.rows_changed += self.warehouse.save_steps(
             [_doubted(page) if page.run_id in self.rewound else page for page in pages]
         )
@@ -134,12 +136,17 @@ class MirrorKeeper:
         return values
 
 
+def covers(page: StepsPage, step: int) -> bool:
+    """Tell whether a step lies in the range that a page replaces."""
+    return page.min_step <= step and (page.max_step is None or step < page.max_step)
+
+
 def holds_mark(page: StepsPage, step: int, timestamp: float | None) -> bool:
-    """Tell whether a page that begins at a step has it, logged at that time."""
-    steps = page.content.steps
-    if len(steps) == 0 or steps[0].as_py() != step:
+    """Tell whether a page has a step, logged at that time."""
+    place: int = page.content.steps.index(step).as_py()
+    if place < 0:
         return False
-    found: float | None = page.content.timestamps[0].as_py()
+    found: float | None = page.content.timestamps[place].as_py()
     return found == timestamp
 
 

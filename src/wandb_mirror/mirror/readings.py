@@ -27,6 +27,8 @@ from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.exports import has_exports
 from wandb_mirror.warehouse.warehouse import Warehouse
 
+FAR_BEHIND = 10_000
+"""Lines that a history lacks which was read in part, and from where files are read instead."""
 Start = tuple[int, bool, int | None]
 """The step from which a run is read, whether it has ended, and its lines as the listing counts."""
 
@@ -53,17 +55,22 @@ class Readings:
             scope.project_id or "", [run_id for run_id, (start, *_) in starts.items() if start]
         )
         self.keeper.marks = dict(marks)
-        readings = [
-            Reading(
-                run_id,
-                min(start, marks.get(run_id, (start,))[0]),
-                has_ended,
-                count,
-                wants_exports=start == 0 and self._may_have_exports(kind, count),
-                is_selected=bool(self.reach.metrics),
+        readings = []
+        for run_id, (start, has_ended, count) in starts.items():
+            missing = count if count is None or start == 0 else max(0, count - start)
+            from_files = self._may_have_exports(kind, missing, is_new=start == 0)
+            pages_from = min(start, marks.get(run_id, (start,))[0])
+            readings.append(
+                Reading(
+                    run_id,
+                    0 if from_files else pages_from,
+                    has_ended,
+                    count,
+                    wants_exports=from_files,
+                    pages_from=pages_from,
+                    is_selected=bool(self.reach.metrics),
+                )
             )
-            for run_id, (start, has_ended, count) in starts.items()
-        ]
         walked = walk_steps(kind, scope, readings, self.reach, len(readings))
         found.seen[kind.plural] = walked.seen
         found.changed[kind.plural] = walked.changed
@@ -82,10 +89,17 @@ class Readings:
             found.changed[kind.plural] += walked.changed
             self.keeper.rewound.difference_update(again)
 
-    def _may_have_exports(self, kind: Kind, count: int | None) -> bool:
-        """Tell whether it pays to look for a history in files."""
+    def _may_have_exports(self, kind: Kind, missing: int | None, *, is_new: bool) -> bool:
+        """Tell whether it pays to look in files for lines that are missing.
+
+        Files hold a history from its start: what was read of it by pages is read once more.
+        """
         wanted = self.settings.history
-        is_long = count is None or count >= wanted.exports_from
+        is_long = (
+            is_new
+            if missing is None
+            else missing >= (wanted.exports_from if is_new else FAR_BEHIND)
+        )
         return wanted.exports and is_long and has_exports(self.reach.upstream, kind)
 
     def _plan(self, kind: Kind, scope: ScopeOf) -> Mapping[str, Start]:

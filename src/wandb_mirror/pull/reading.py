@@ -52,6 +52,8 @@ class Reading:
     repairs: list[tuple[int, int]] = field(default_factory=list)
     """Windows, the first one first, of steps that files do not say exactly."""
     from_files: bool = False
+    pages_from: int = 0
+    """The step from which pages are read where there are no files: all before it is stored."""
     is_selected: bool = False
     """Whether only some metrics are wanted."""
 
@@ -120,6 +122,12 @@ class Reading:
     def is_short(self) -> bool:
         """Whether files and pages together held fewer rows than upstream counts."""
         return self.from_files and self.line_count is not None and self.rows_read < self.line_count
+
+    def go_by_pages(self) -> None:
+        """Read by pages what is not stored: all of it where files have replaced what was."""
+        first = 0 if self.from_files else self.pages_from
+        self.restart()
+        self.next_step = first
 
     def restart(self) -> None:
         """Read the whole history by pages."""

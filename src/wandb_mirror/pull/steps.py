@@ -164,6 +164,7 @@ class _Walk:
         if reply.urls:
             self._files.append(Exported(reading, reply))
         else:
+            reading.next_step = reading.pages_from
             self._going_on.append([reading])
 
     def _take_exported(self, exported: Exported) -> None:
@@ -174,7 +175,7 @@ class _Walk:
             if exported.problem:
                 name = f"{self.scope}/{reading.run_id}"
                 self.reach.progress.say(f"{name}: {exported.problem}; reading it by pages")
-            reading.restart()
+            reading.go_by_pages()
             self._going_on.append([reading])
             return
         page = reading.take_exported(
