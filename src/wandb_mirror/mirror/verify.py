@@ -72,12 +72,14 @@ class Verifier:
     warehouse: Warehouse
     reach: Reach
     is_deep: bool
+    kinds: Sequence[Kind]
+    """Those that are mirrored."""
     verdict: Verdict = field(default_factory=Verdict)
 
     def compare_project(self, row: Row) -> None:
         """Compare one project's objects of every kind, and their histories."""
         scope = ScopeOf(row["entity"], row["project"], row["project_id"])
-        for kind in KINDS:
+        for kind in self.kinds:
             if kind.scope == "project":
                 with suppress(NotOffered):
                     self._compare_listing(kind, scope)

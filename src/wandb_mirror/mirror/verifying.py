@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.mirror.keeper import MirrorKeeper
+from wandb_mirror.mirror.selection import find_switched_off
 from wandb_mirror.mirror.targets import find_projects
 from wandb_mirror.mirror.verify import Verdict, Verifier
 from wandb_mirror.pull.reach import Reach
@@ -37,7 +38,9 @@ def verify_mirror(
             metrics=mirror.settings.history.metrics,
             left_out={"artifacts.skip_types": mirror.settings.artifacts.skip_types},
         )
-        verifier = Verifier(store, warehouse, reach, is_deep)
+        switched_off = find_switched_off(mirror.settings.sync, ())
+        kinds = [kind for kind in KINDS if kind.plural not in switched_off]
+        verifier = Verifier(store, warehouse, reach, is_deep, kinds)
         rows = find_projects(store, projects)
         sync_id = store.begin_sync(mirror.now())
         status = "verify failed"
