@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import graphql
@@ -281,6 +282,16 @@ type ParquetHistory { liveData: [JSONString!]! parquetUrls: [String!]! }
 """
 
 
+build_schema = cache(graphql.build_schema)
+
+
+@cache
+def _understand(schema_text: str, query: str) -> Any:
+    """Return the schema, the document, and what is wrong with it."""
+    schema, document = build_schema(schema_text), graphql.parse(query)
+    return schema, document, graphql.validate(schema, document)
+
+
 @dataclass(slots=True)
 class Server:
     """Answers what its schema has; ``projects`` are dicts by upstream's names."""
@@ -308,9 +319,8 @@ class Server:
         self.documents.append(asked["query"])
         if (message := self.refuses(asked["query"])) is not None:
             return httpx.Response(200, json={"errors": [{"message": message}], "data": None})
-        schema = graphql.build_schema(self.schema_text)
-        document = graphql.parse(asked["query"])
-        if errors := graphql.validate(schema, document):
+        schema, document, errors = _understand(self.schema_text, asked["query"])
+        if errors:
             return httpx.Response(400, json={"errors": self._tell(errors)})
         result = graphql.execute(
             schema,
@@ -361,7 +371,8 @@ class Server:
         return None
 
     def _shown(self, project: dict[str, Any]) -> dict[str, Any]:
-        runs = project.get("runs", [])
+        shown = project.get("runs", [])
+        runs = shown or []
 
         def list_runs(
             first: int = 50,
@@ -369,6 +380,8 @@ class Server:
             filters: str | None = None,
             order: str | None = None,
         ) -> Any:
+            if shown is None:
+                return None
             chosen = list(runs)
             if filters is not None and self.heeds_filters:
                 ((name, condition),) = json.loads(filters).items()

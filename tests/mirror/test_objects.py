@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from fakes.serving import SCHEMA, without
+from fakes.serving import without
 from mirror.objects import SWEEP_YAML, make_collection, make_project, make_sweep
 
 
@@ -42,19 +42,6 @@ def test_a_bomb_of_yaml_references_is_no_config(setting):
     assert setting.rows("SELECT config, length(config_yaml) FROM sweeps") == [(None, len(bomb))]
 
 
-def test_a_sweep_that_goes_is_marked_and_comes_back(setting):
-    sweeps = setting.server.projects[0]["sweeps"] = [make_sweep("s1"), make_sweep("s2")]
-    setting.sync()
-    taken = sweeps.pop()
-    setting.sync()
-    gone = "SELECT sweep_id, deleted_at IS NOT NULL FROM sweeps ORDER BY 1"
-    assert setting.rows(gone) == [("s1", False), ("s2", True)]
-    sweeps.append(taken | {"state": "FINISHED"})
-    setting.sync()
-    assert setting.rows(gone) == [("s1", False), ("s2", False)]
-    assert setting.rows("SELECT state FROM sweeps WHERE sweep_id = 's2'") == [("finished",)]
-
-
 def test_a_sync_without_news_asks_once_for_the_lists_of_twenty_projects(setting):
     setting.server.projects[:] = [
         make_project(f"p{number}", sweeps=[make_sweep(f"s{each}") for each in range(150)])
@@ -86,13 +73,6 @@ def test_a_server_without_sweeps_says_so_and_the_rest_is_mirrored(setting):
     assert not report.has_skips
     assert "sweeps" in report.projects[0].not_offered
     assert setting.rows("SELECT count(*) FROM projects") == [(2,)]
-
-
-def test_a_field_that_an_older_server_lacks_is_null(setting):
-    setting.server.schema_text = SCHEMA.replace("  runCountExpected: Int\n", "")
-    setting.server.projects[0]["sweeps"] = [make_sweep("s1", runCountExpected=9)]
-    setting.sync()
-    assert setting.rows("SELECT expected_runs, run_count FROM sweeps") == [(None, 2)]
 
 
 def test_sweeps_that_cannot_be_read_stop_nothing_else_and_are_in_the_books(setting):

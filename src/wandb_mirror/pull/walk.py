@@ -225,10 +225,15 @@ class _Details:
             self._put_aside(own_key, problem)
 
     def _ask_again(self, own_keys: Sequence[str], page: RowPage) -> None:
-        """Ask once more for what was listed and did not come: it is gone, or was left out."""
+        """Ask again for what was listed and did not come: it is gone, or more than a page holds.
+
+        As often as something comes, and once more for what does not.
+        """
         came = {row[self.kind.own_key] for row in page.rows} | {own_key for own_key, _ in page.bad}
-        missing = [key for key in own_keys if key not in came and key not in self._asked_again]
-        self._asked_again.update(missing)
+        missing = [key for key in own_keys if key not in came]
+        if not came:
+            missing = [key for key in missing if key not in self._asked_again]
+            self._asked_again.update(missing)
         if missing:
             self._again.append(missing)
 
