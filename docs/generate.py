@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from diagram import draw_views
 
 from wandb_mirror import errors
 from wandb_mirror.cli.main import EXIT_CODES, cli
@@ -43,10 +44,7 @@ def schema_page() -> str:
         'a metric): `SELECT * FROM "team/vision".runs`.\n\n'
         "Times are naive UTC. JSON is text, and valid everywhere: numbers that are not finite are\n"
         'the strings `"NaN"`, `"Infinity"` and `"-Infinity"` in it, and real ones in numeric columns.\n\n'
-        "```mermaid\nerDiagram\n"
-        "  projects ||--o{ runs : has\n  runs ||--o{ run_config : has\n"
-        "  runs ||--o{ run_summary : has\n  runs ||--o{ run_tags : has\n"
-        "  runs ||--o{ metrics : logged\n  runs ||--o{ metric_stats : has\n```\n"
+        + draw_views()
     ]
     for view in main_views("https://wandb.ai"):
         rows = [f"| `{each.name}` | {each.type} | {each.about} |" for each in view.columns]

@@ -1,0 +1,158 @@
+"""The questions of docs/queries.md, answered by SQL and by walking what upstream has."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mirror.making import TEAM, make_world, open_mirror, rows
+from wandb_mirror.sandbox import Sandbox
+
+PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
+QUESTIONS = {
+    title.strip(): re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    for title, text in re.findall(
+        r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    world = make_world(
+        runs=24, steps=5, sweeps=3, datasets=1, models=2, reports=3, has_automations=True
+    )
+    first = world.projects[0]
+    derived = world.shelf.log_artifact(
+        first, "mnist-small", "dataset", {"a": b"a"}, run=user_of(first, "mnist-0", 2)[0]
+    )
+    world.shelf.use_artifact(derived, next(iter(first.runs.values())))
+    world.shelf.log_artifact(
+        first, "tiny", "model", {"m": b"m"}, run=next(iter(first.runs.values()))
+    )
+    for project in world.projects:
+        reports = world.arrangements.reports.values()
+        report = next(each for each in reports if each.project is project)
+        world.now = datetime.now(UTC) - timedelta(days=2)
+        world.arrangements.edit_report(report, title="Fresh")
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path_factory.mktemp("queries") / "mirror", box)
+        assert not mirror.sync([TEAM]).has_skips
+        yield world, mirror
+
+
+def user_of(project, collection, version):
+    return project.collections[collection].memberships[version].artifact.used_by
+
+
+def models_of(run):
+    return [
+        (run.project.entity, run.project.name, made.sequence.name, version_of(made), run.run_id)
+        for made in run.outputs
+        if made.sequence.type == "model"
+    ]
+
+
+def version_of(artifact):
+    return f"v{artifact.memberships[0].version_index}"
+
+
+def answers(filled, title):
+    return [rows(filled[1], question) for question in QUESTIONS[title]]
+
+
+def test_models_trained_from_a_dataset_are_found_over_two_hops_and_over_any_number(filled):
+    world, _ = filled
+    near = {
+        model
+        for project in world.projects
+        for run in user_of(project, "mnist-0", 2)
+        for model in models_of(run)
+    }
+    two, any_number = answers(filled, "Which models were trained from a dataset")
+    assert near
+    assert set(two) == near
+    waiting = [project.collections["mnist-0"].memberships[2].artifact for project in world.projects]
+    reached = []
+    for artifact in waiting:
+        runs = [run for run in artifact.used_by if run not in reached]
+        reached += runs
+        waiting += [made for run in runs for made in run.outputs]
+    everywhere = {model[:4] for run in reached for model in models_of(run)}
+    assert "tiny" in {model for _, _, model, _ in everywhere} - {each[2] for each in near}
+    assert set(any_number) == everywhere
+
+
+def test_each_collections_production_version_is_found_with_who_logged_it(filled):
+    world, _ = filled
+    wanted = set()
+    for project in world.projects:
+        for collection in project.collections.values():
+            if (place := collection.find("production")) is not None:
+                run = place.artifact.created_by
+                version = f"v{place.version_index}"
+                path = (project.entity, project.name, collection.name, version)
+                wanted.add((*path, run.run_id, run.user.username))
+    [found] = answers(
+        filled, "Which version of each collection is in production, and who logged it"
+    )
+    assert wanted
+    assert set(found) == wanted
+
+
+def test_reports_that_changed_last_week_are_found(filled):
+    [found] = answers(filled, "Which reports changed last week")
+    assert [(project, title) for _, project, title, *_ in found] == [
+        (project.name, "Fresh") for project in reversed(filled[0].projects)
+    ]
+
+
+def test_the_best_run_of_every_sweep_is_found_by_the_sweeps_own_metric(filled):
+    world, _ = filled
+    wanted = {}
+    for project in world.projects:
+        for sweep in project.sweeps.values():
+            is_up = "goal: maximize" in sweep.config
+            metric = "accuracy" if is_up else "loss"
+            values = {
+                run.run_id: json.loads(run.summary)[metric]
+                for run in project.runs.values()
+                if run.sweep_name == sweep.sweep_id and metric in json.loads(run.summary)
+            }
+            values = {key: each for key, each in values.items() if isinstance(each, float)}
+            values = {key: each for key, each in values.items() if math.isfinite(each)}
+            if values:
+                best = (max if is_up else min)(values, key=values.__getitem__)
+                wanted[project.name, sweep.sweep_id] = (metric, best, values[best])
+    [found] = answers(filled, "The best run of every sweep")
+    assert len(wanted) > 3
+    assert {(project, sweep): tuple(rest) for _, project, sweep, *rest in found} == wanted
+
+
+def test_automations_that_act_on_a_collection_are_found(filled):
+    [found] = answers(filled, "Which automations act on a collection")
+    wanted = [
+        (project.name, each.name, each.is_enabled, each.scope.typename, each.event.event_type)
+        for project in filled[0].projects
+        for each in filled[0].arrangements.automations_of(project)
+        if each.scope in (project, project.collections["classifier-0"])
+    ]
+    assert len(wanted) == 4
+    assert found == sorted(wanted)
+
+
+def test_every_view_and_column_of_the_file_says_what_it_is(filled):
+    _, mirror = filled
+    for catalog in ("duckdb_views", "duckdb_columns"):
+        [(count, nameless)] = rows(
+            mirror,
+            f"SELECT count(*), count(*) FILTER (coalesce(comment, '') = '') FROM {catalog}() "
+            "WHERE database_name = 'mirror' AND schema_name <> '_data' AND NOT internal",
+        )
+        assert count > 30
+        assert nameless == 0
