@@ -19,10 +19,10 @@ HERE = Path(__file__).parent
 SERVER = """
 import sys
 from wandb_mirror.sandbox import Behaviour, generate_world, run_server, warm_up
-size, latency = dict(each.split("=") for each in sys.argv[3:]), float(sys.argv[1])
-behaviour = Behaviour(latency_ms=latency, exports=sys.argv[2], cache_bytes=2_000_000_000)
-world = generate_world(entity="bench", projects=1, cache_bytes=4_000_000_000,
-                       **{name: int(value) for name, value in size.items()})
+size = {name: int(value) for name, value in (each.split("=") for each in sys.argv[3:])}
+behaviour = Behaviour(latency_ms=float(sys.argv[1]), exports=sys.argv[2], cache_bytes=2_000_000_000,
+                      max_root_fields=size.pop("max_root_fields", None))
+world = generate_world(**{"entity": "bench", "projects": 1, "cache_bytes": 4_000_000_000, **size})
 if behaviour.exports == "ready":  # all of it: the real client shows rows of a running run twice
     for run in world.projects[0].live_runs:
         world.finish(run) if run.state == "running" else None

@@ -173,3 +173,32 @@ def test_a_run_that_was_rewound_and_logged_as_much_again_is_read_again(tmp_path,
         found = rows(mirror, "SELECT step, value FROM metrics WHERE key = 'm' ORDER BY step")
         assert found == [(step, float(step if step < 4 else -step)) for step in range(10 + more)]
         assert mirror.sync([TEAM]).published is None
+
+
+def test_where_edits_move_the_time_the_changes_of_several_projects_are_asked_for_at_once(tmp_path):
+    world = make_world(projects=5, runs=6, steps=3)
+    for project in world.projects:
+        world.create_run(project, "alive", state="running")
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+
+        def sync():
+            return mirror.sync([TEAM], only=["history"])
+
+        sync()
+        edited, *_ = first_runs(world, 1)
+        for number in range(2):
+            world.log(f"{TEAM}/{world.projects[0].name}/alive", {"m": number}, step=number)
+            world.edit(edited, tags=[f"seen-{number}"])
+            world.now += timedelta(hours=2)
+            sync()
+        report = sync()
+        assert report.published is None
+        assert report.requests <= 4  # the viewer, the projects, and two lists of each
+        other, *_ = first_runs(world, 3)
+        world.edit(other, notes="edited")
+        world.finish(f"{TEAM}/{world.projects[2].name}/alive")
+        sync()
+        assert rows(mirror, "SELECT notes FROM runs WHERE notes = 'edited'") == [("edited",)]
+        ended = "SELECT project FROM runs WHERE run_id = 'alive' AND state <> 'running'"
+        assert rows(mirror, ended) == [(world.projects[2].name,)]

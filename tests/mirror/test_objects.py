@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from fakes.serving import without
-from mirror.objects import SWEEP_YAML, make_collection, make_project, make_sweep
+from mirror.objects import SWEEP_YAML, make_collection, make_project, make_run, make_sweep
 
 
 def test_sweeps_are_mirrored_with_their_config_read(setting):
@@ -241,6 +241,53 @@ def test_a_sync_without_news_of_a_large_team_asks_little(setting):
     setting.sync()
     report = setting.sync()
     assert report.published is None
-    of_runs = 20
-    assert setting.asked[-1] <= 30, setting.documents
-    assert setting.asked[-1] >= of_runs
+    assert setting.asked[-1] <= 12, setting.documents
+
+
+@pytest.fixture
+def peopled(setting):
+    """Return a mirror of five projects of four runs each."""
+    setting.server.projects[:] = [make_project(f"p{number}") for number in range(5)]
+    for project in setting.server.projects:
+        project["runs"] = [make_run(f"r{each}") for each in range(4)]
+    setting.sync(only=["runs"])
+    return setting
+
+
+def count_listings(setting):
+    return sum(text.count("runs(") for text in setting.documents)
+
+
+def test_runs_of_several_projects_are_looked_through_in_one_request(peopled):
+    assert peopled.sync(only=["runs"]).published is None
+    assert peopled.asked[-1] == 3  # the viewer, the projects, and all runs
+    assert count_listings(peopled) == 5
+    first, _, third, *_ = peopled.server.projects
+    first["runs"][2]["displayName"] = "edited"
+    third["runs"].append(make_run("new"))
+    del third["runs"][0]
+    peopled.sync(only=["runs"])
+    assert peopled.asked[-1] == 5  # and the whole of what changed, a request a project
+    assert peopled.rows(
+        "SELECT project, run_id, name, deleted_at IS NULL FROM runs "
+        "WHERE name = 'edited' OR run_id = 'new' OR deleted_at IS NOT NULL ORDER BY ALL"
+    ) == [
+        ("p0", "r2", "edited", True),
+        ("p2", "new", "new", True),
+        ("p2", "r0", "r0", False),
+    ]
+
+
+def test_projects_too_large_to_be_looked_through_together_are_asked_for_alone(peopled):
+    for project in peopled.server.projects[:2]:
+        project["runs"] = [make_run(f"r{each}") for each in range(700)]
+    peopled.sync(only=["runs"])
+    assert peopled.sync(only=["runs"]).published is None
+    assert peopled.asked[-1] == 4  # one and the first, then the second with the small ones
+
+
+def test_where_several_listings_are_refused_at_once_each_project_is_asked_for_alone(peopled):
+    peopled.server.refuses = lambda text: "too many aliases" if "n1:" in text else None
+    assert not peopled.sync(only=["runs"]).has_skips
+    assert peopled.asked[-1] == 2 + 1 + 5
+    assert peopled.rows("SELECT count(*) FROM runs WHERE deleted_at IS NULL") == [(20,)]

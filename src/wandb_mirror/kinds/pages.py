@@ -43,6 +43,19 @@ class RowPage:
     """Objects that could not be kept: (key as far as it could be read, what is wrong)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The first page of a listing, as a walk asks for it; equal where the same page is meant."""
+
+    kind: str
+    """The kind's plural."""
+    scope: ScopeOf
+    first: int = field(compare=False)
+    filters: str | None = None
+    """Upstream's filter, JSON text."""
+    order: str | None = None
+
+
 HistoryStatus = Literal["none", "partial", "live", "selected", "complete", "failed"]
 """How much of a run's history is here.
 

@@ -15,18 +15,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wandb_mirror.errors import NotFound, NotOffered
+from wandb_mirror.jsontext import dumps
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.kinds.pages import Row, ScopeOf
+from wandb_mirror.kinds.pages import Asked, Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.evidence import Evidence
 from wandb_mirror.mirror.report import ProjectReport
-from wandb_mirror.pull.changes import heeds_times, walk_changes
+from wandb_mirror.pull.changes import CHANGES_AHEAD, ask_for_changes, heeds_times, walk_changes
 from wandb_mirror.pull.plan import plan_deep_slice
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.walk import Walked, walk_listing
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.checkpoints import Checkpoint
 from wandb_mirror.store.store import Store
+
+FRESH_SECONDS = 60
+"""So long a page that was fetched ahead stands for what upstream holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Changes:
 
     def pull(self, kind: Kind, scope: ScopeOf, row: Row, found: ProjectReport) -> None:
         """Bring a project's objects of one kind in step; ``row`` is the project's."""
-        began_at = self.server_now()
+        began_at = self.server_now() - timedelta(seconds=FRESH_SECONDS)
         walked = self._pull_narrow(kind, scope) if self.since else None
         if walked is None:
             walked = self._pull_fast(kind, scope, row)
@@ -58,6 +62,22 @@ class Changes:
         found.missing[kind.plural] = walked.missing
         if walked.incomplete:
             found.notes.append(f"{kind.plural}: deletions were not looked for: {walked.incomplete}")
+
+    def expect(self, kind: Kind, scope: ScopeOf, row: Row) -> tuple[list[Asked], int]:
+        """Return the pages that ``pull`` is likely to begin with, and about how many rows come."""
+        expected = row.get(kind.counted_by) if kind.counted_by else None
+        if self.since or expected is None:
+            return [], 0
+        floor = self._find_floor(kind, scope)
+        if floor is None or kind.stamped_by is None or not self._knows_heeded(kind):
+            only = self._only(kind)
+            text = None if only is None else dumps(dict(only))
+            return [Asked(kind.plural, scope, kind.page_size, text, kind.order)], expected
+        alive, unless = self._find_alive(kind, scope)
+        asked = ask_for_changes(
+            kind, scope, column=kind.stamped_by, since=floor, named=alive, unless=unless
+        )
+        return asked, CHANGES_AHEAD
 
     def _pull_all(self, kind: Kind, scope: ScopeOf, row: Row) -> Walked:
         expected = row.get(kind.counted_by) if kind.counted_by else None
@@ -137,7 +157,7 @@ class Changes:
 
     def _is_heeded(self, kind: Kind, scope: ScopeOf) -> bool:
         """Tell whether the server filters by the time of the latest change; found out once."""
-        name = f"{kind.plural} are filtered by {kind.stamped_by}"
+        name = _heeded(kind)
         known = self.store.load_fact(name)
         if known is None and kind.stamped_by is not None:
             for own_key in self.store.load_oldest_checked(kind, scope, 1):
@@ -148,6 +168,9 @@ class Changes:
                     known = "yes" if is_so else "no"
                     self.store.save_fact(name, known)
         return known == "yes"
+
+    def _knows_heeded(self, kind: Kind) -> bool:
+        return self.store.load_fact(_heeded(kind)) == "yes"
 
     def _find_alive(self, kind: Kind, scope: ScopeOf) -> tuple[list[str], Mapping[str, Any] | None]:
         """Return the objects that may still grow: they may end without any time moving.
@@ -193,6 +216,10 @@ class Changes:
         if count or last is None:
             self.store.save_fact(name, now.isoformat())
         return self.store.load_oldest_checked(kind, scope, count) if count else []
+
+
+def _heeded(kind: Kind) -> str:
+    return f"{kind.plural} are filtered by {kind.stamped_by}"
 
 
 def _listed(kind: Kind, scope: ScopeOf) -> str:

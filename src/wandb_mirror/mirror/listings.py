@@ -39,6 +39,11 @@ def is_taken_together(kind: Kind) -> bool:
     return kind.is_stored and kind.seek is None and kind.holds != "project"
 
 
+def is_read_by_project(kind: Kind) -> bool:
+    """Tell whether a kind is listed a project at a time."""
+    return kind.scope == "project" and not is_taken_together(kind)
+
+
 @dataclass(slots=True)
 class Listings:
     """Pulls the kinds that are listed for many scopes at once."""

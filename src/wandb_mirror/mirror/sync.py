@@ -29,9 +29,10 @@ from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.changes import Changes
 from wandb_mirror.mirror.evidence import Evidence
 from wandb_mirror.mirror.facts import STANDING
+from wandb_mirror.mirror.heads import Heads
 from wandb_mirror.mirror.health import write_metrics
 from wandb_mirror.mirror.keeper import MirrorKeeper
-from wandb_mirror.mirror.listings import Listings, Place, is_taken_together
+from wandb_mirror.mirror.listings import Listings, Place, is_read_by_project
 from wandb_mirror.mirror.paths import Target
 from wandb_mirror.mirror.readings import Readings
 from wandb_mirror.mirror.report import ProjectReport, SyncReport
@@ -65,12 +66,13 @@ class Sync:
     now: Callable[[], datetime]
     is_full_refresh: bool = False
     since: datetime | None = None
-    """Read no more of runs than what was created or changed since then, by upstream's times."""
+    """Read no more of runs than what was created or changed since then."""
     report: SyncReport = field(default_factory=SyncReport)
     _keeper: MirrorKeeper = field(init=False)
     _reach: Reach = field(init=False)
     _standing: Standing = field(init=False)
     _changes: Changes = field(init=False)
+    _heads: Heads = field(init=False)
     _readings: Readings = field(init=False)
     _sampling: Sampling = field(init=False)
     _pulled: set[str] = field(default_factory=set)
@@ -99,7 +101,7 @@ class Sync:
             self.settings.upstream.workers,
             self.folder,
             self.settings.history.metrics,
-            {"artifacts.skip_types": self.settings.artifacts.skip_types},
+            left_out={"artifacts.skip_types": self.settings.artifacts.skip_types},
         )
         self._changes = Changes(
             self.store,
@@ -112,6 +114,7 @@ class Sync:
             read_run_filter(self.settings.sync.run_filter),
             self.since,
         )
+        self._heads = Heads(self._changes, self._reach, self.kinds)
         self._sampling = Sampling(self.store, self.warehouse, self._reach, self.is_full_refresh)
         self._readings = Readings(
             self.store,
@@ -207,12 +210,10 @@ class Sync:
 
     def _pull_projects(self, rows: Iterable[Row]) -> list[Place]:
         """Pull what is read a project at a time, of those that were not pulled yet."""
-        places = []
-        for row in rows:
-            if row["project_id"] not in self._pulled:
-                self._pulled.add(row["project_id"])
-                places.append(self._pull_project(row))
-        return places
+        new = {row["project_id"]: row for row in rows if row["project_id"] not in self._pulled}
+        self._pulled.update(new)
+        waiting = list(new.values())
+        return [self._pull_project(row, waiting[number:]) for number, row in enumerate(waiting)]
 
     def _find_led(self) -> Iterator[Row]:
         """Save and yield the projects that other kinds lead to: one request an owner of such."""
@@ -270,14 +271,15 @@ class Sync:
                         self._keeper.rows_changed += 1
                 self.store.save_error(kind.plural, str(target), str(error), now=self.now())
 
-    def _pull_project(self, row: Row) -> Place:
+    def _pull_project(self, row: Row, waiting: Sequence[Row]) -> Place:
         """Pull what is read a project at a time; a kind that cannot be does not stop the others."""
+        self._heads.fetch(waiting)
         scope = ScopeOf(row["entity"], row["project"], row["project_id"])
         found = ProjectReport(row["entity"], row["project"])
         self.report.projects.append(found)
         for kind in self.kinds:
             try:
-                if kind.scope == "project" and not is_taken_together(kind):
+                if is_read_by_project(kind):
                     self._changes.pull(kind, scope, row, found)
                 elif kind.shape == "steps":
                     self._readings.pull(kind, scope, found)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from wandb_mirror.kinds.pages import Row, ScopeOf
+from wandb_mirror.jsontext import dumps
+from wandb_mirror.kinds.pages import Asked, Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.listing import Listing, spell_value
 from wandb_mirror.pull.reach import Reach
@@ -19,6 +20,8 @@ from wandb_mirror.pull.walk import Walked, read_changed
 
 NAMES_TOGETHER, NAMES_IN_PASSING = 200, 5000
 """Objects asked for by name in one request: where all are expected, and where next to none is."""
+CHANGES_AHEAD = 50
+"""Objects asked for in a first page that is fetched ahead: most often nothing changed."""
 NEVER = "2999-01-01T00:00:00Z"
 
 
@@ -61,6 +64,25 @@ def walk_changes(
     )
 
 
+def ask_for_changes(
+    kind: Kind,
+    scope: ScopeOf,
+    *,
+    column: str,
+    since: datetime,
+    named: Sequence[str],
+    unless: Mapping[str, Any] | None,
+) -> list[Asked]:
+    """Return the pages that ``walk_changes`` begins with, for whoever fetches them ahead."""
+    changed = {kind.field(column).source: {"$gte": spell_value(since)}}
+    by_time = kind.ordered_by(column)
+    asked = [Asked(kind.plural, scope, CHANGES_AHEAD, dumps(changed), by_time.order)]
+    if named and unless is not None and len(named) <= NAMES_IN_PASSING:
+        only = dumps(_named_filter(kind, named, unless))
+        asked.append(Asked(kind.plural, scope, CHANGES_AHEAD, only, kind.order))
+    return asked
+
+
 def heeds_times(kind: Kind, scope: ScopeOf, reach: Reach, own_key: str, stamp: datetime) -> bool:
     """Tell whether the server filters by the time of the latest change, with two requests.
 
@@ -92,17 +114,22 @@ class _Named:
 
     def pages(self, reach: Reach) -> Iterator[list[Row]]:
         """Yield the rows of those that upstream still shows."""
-        source = self.kind.field(self.kind.own_key).source
         together = NAMES_TOGETHER if self.unless is None else NAMES_IN_PASSING
         for start in range(0, len(self.own_keys), together):
             wanted = self.own_keys[start : start + together]
-            only: dict[str, Any] = {source: {"$in": list(wanted)}}
-            if self.unless is not None:
-                only = {"$and": [only, {"$nor": [dict(self.unless)]}]}
-            some = replace(self.kind, seek=None, page_size=min(len(wanted), self.kind.page_size))
+            only = _named_filter(self.kind, wanted, self.unless)
+            size = min(len(wanted), self.kind.page_size)
+            some = replace(self.kind, seek=None, page_size=size)
             listing = Listing(some, self.scope, only=only)
             for rows in listing.pages(reach):
                 yield [row for row in rows if row[self.kind.own_key] in wanted]
+
+
+def _named_filter(
+    kind: Kind, own_keys: Sequence[str], unless: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    named = {kind.field(kind.own_key).source: {"$in": list(own_keys)}}
+    return named if unless is None else {"$and": [named, {"$nor": [dict(unless)]}]}
 
 
 @dataclass(slots=True)

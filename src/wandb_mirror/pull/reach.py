@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.history.samples import Samples
-from wandb_mirror.kinds.pages import Row, ScopeOf
+from wandb_mirror.kinds.pages import Asked, Row, RowPage, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.progress import Progress
 
@@ -56,5 +56,7 @@ class Reach:
     """The folder for what lies on disk for a while; the system's own where None."""
     metrics: Sequence[str] = ()
     """Globs of the metrics that are wanted; none is all."""
+    heads: dict[Asked, RowPage] = field(default_factory=dict)
+    """First pages that were fetched ahead, of light listings; each is walked once."""
     left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Setting to the values with which objects are left out; see ``Kind.left_out_by``."""

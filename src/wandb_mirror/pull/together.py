@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from wandb_mirror.errors import NotFound, NotOffered, Refused, Skip, UpstreamBroken
-from wandb_mirror.kinds.pages import RowPage, ScopeOf
+from wandb_mirror.kinds.pages import Asked, RowPage, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.progress import Silence
 from wandb_mirror.pull.pool import Pool
@@ -61,7 +61,8 @@ def _fetch_heads(kind: Kind, scopes: Sequence[ScopeOf], reach: Reach) -> _Batch:
     if len(scopes) == 1:
         return _Batch(scopes, nothing)
     try:
-        return _Batch(scopes, reach.upstream.fetch_first_pages(kind, scopes, first=kind.page_size))
+        asked = [Asked(kind.plural, scope, kind.page_size, order=kind.order) for scope in scopes]
+        return _Batch(scopes, reach.upstream.fetch_first_pages(kind, asked))
     except UpstreamBroken as error:
         if not error.is_too_large:
             raise

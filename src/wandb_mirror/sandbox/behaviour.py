@@ -65,6 +65,8 @@ class Behaviour:
     max_reply_bytes: int | None = None
     """Larger replies become ``too_large_status``."""
     too_large_status: int = 502
+    max_root_fields: int | None = None
+    """Documents that ask for more at once, each under a name of its own, are refused."""
     max_window_bytes: int | None = None
     """A reply with more bytes of history rows than this becomes ``too_large_status``."""
     max_log_page_bytes: int | None = None

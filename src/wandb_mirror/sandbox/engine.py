@@ -105,6 +105,9 @@ class Engine:
         operation = document.choose(payload.get("operationName"))
         if isinstance(operation, str):
             raise QueryProblem(operation, status=400)
+        most = self.behaviour.max_root_fields
+        if most is not None and len(operation.selection_set.selections) > most:
+            raise QueryProblem(f"A document may have {most} aliases at its root, not more.")
         variables: Any = get_variable_values(
             self._schema, operation.variable_definitions or (), dict(payload.get("variables") or {})
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wandb_mirror.kinds.pages import ScopeOf, StepsRequest
+from wandb_mirror.kinds.pages import Asked, ScopeOf, StepsRequest
 from wandb_mirror.kinds.spec import At, Field, Kind
 from wandb_mirror.upstream.capabilities import Capabilities
 from wandb_mirror.upstream.writer import (
@@ -83,20 +83,21 @@ def listing_document(
 
 def listings_document(
     kind: Kind,
-    scopes: Sequence[ScopeOf],
+    asked: Sequence[Asked],
     capabilities: Capabilities,
     *,
     fields: Sequence[Field],
-    first: int,
-    order: str | None = None,
 ) -> Document:
     """Return the query for the first pages of several listings, an alias each."""
     writer = Writer(kind, ScopeOf(), capabilities)
-    for number, scope in enumerate(scopes):
-        writer.scope, writer.number = scope, number
-        _write_listing(
-            writer, kind.path, fields, (("first", "Int", first), ("order", "String", order))
+    for number, each in enumerate(asked):
+        writer.scope, writer.number = each.scope, number
+        arguments: Sequence[Wanted] = (
+            ("first", "Int", each.first),
+            ("filters", JSON_SCALAR, each.filters),
+            ("order", "String", each.order),
         )
+        _write_listing(writer, kind.path, fields, arguments)
     return writer.finish("Listings")
 
 
@@ -144,7 +145,7 @@ def _write_listing(
                 writer.fields(fields)
             return
         arguments += [
-            (name, writer.bind(name, graphql_type, value))
+            (name, writer.bind_value(name, graphql_type, value))
             for name, graphql_type, value in wanted
             if value is not None and not writer.capabilities.lacks(f"{place}({name})")
         ]

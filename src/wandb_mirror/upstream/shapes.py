@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from wandb_mirror.errors import BadRow, NotOffered, Refused
 from wandb_mirror.jsontext import dumps
-from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply, StepsRequest
+from wandb_mirror.kinds.pages import Asked, Row, RowPage, ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import At, Kind
 from wandb_mirror.upstream.asking import ask
 from wandb_mirror.upstream.capabilities import Capabilities
@@ -98,9 +98,7 @@ class Upstream:
             raise say_null(data, kind.path, scope, kind)
         return read_page(kind, scope, listing, fields=chosen, sources=document.sources)
 
-    def fetch_first_pages(
-        self, kind: Kind, scopes: Sequence[ScopeOf], *, first: int
-    ) -> list[RowPage | None]:
+    def fetch_first_pages(self, kind: Kind, asked: Sequence[Asked]) -> list[RowPage | None]:
         """Return the first pages of several listings by one request, None where one is null.
 
         Raises ``NotOffered`` also where the server is known not to take several at once.
@@ -110,18 +108,16 @@ class Upstream:
         chosen = kind.light_fields
 
         def make() -> Document:
-            return listings_document(
-                kind, scopes, self.capabilities, fields=chosen, first=first, order=kind.order
-            )
+            return listings_document(kind, asked, self.capabilities, fields=chosen)
 
         data, document = self._ask(kind, make)
         pages: list[RowPage | None] = []
-        for number, scope in enumerate(scopes):
+        for number, each in enumerate(asked):
             listing = follow_to_listing(data, kind, alias_of(number))
             pages.append(
                 None
                 if listing is None
-                else read_page(kind, scope, listing, fields=chosen, sources=document.sources)
+                else read_page(kind, each.scope, listing, fields=chosen, sources=document.sources)
             )
         return pages
 

@@ -70,6 +70,12 @@ class Writer:
         self.variables[name] = value
         return f"${name}"
 
+    def bind_value(self, name: str, graphql_type: str, value: Any) -> str:
+        """Declare a variable, under another name where one of that name has another value."""
+        if self.variables.get(name, value) != value:
+            name = f"{name}_{self.number}"
+        return self.bind(name, graphql_type, value)
+
     def bind_scope(self, at: At) -> list[Argument]:
         """Declare what of the scope goes into a field's arguments."""
         suffix = "" if self.number is None else f"_{self.number}"
