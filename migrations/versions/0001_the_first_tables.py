@@ -360,6 +360,53 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "registry_members",
+        sa.Column("org_entity", sa.Text(), nullable=False),
+        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("member_id", sa.Text(), nullable=False),
+        sa.Column("username", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("role", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "org_entity", "project", "member_id", name=op.f("pk_registry_members")
+        ),
+    )
+    with op.batch_alter_table("registry_members", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_registry_members_changed_seq"),
+            ["changed_seq", "org_entity", "project", "member_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "registry_teams",
+        sa.Column("org_entity", sa.Text(), nullable=False),
+        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("team", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("org_entity", "project", "team", name=op.f("pk_registry_teams")),
+    )
+    with op.batch_alter_table("registry_teams", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_registry_teams_changed_seq"),
+            ["changed_seq", "org_entity", "project", "team"],
+            unique=False,
+        )
+
+    op.create_table(
         "removals",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -625,6 +672,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_removals_changed_seq"))
 
     op.drop_table("removals")
+    with op.batch_alter_table("registry_teams", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_registry_teams_changed_seq"))
+
+    op.drop_table("registry_teams")
+    with op.batch_alter_table("registry_members", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_registry_members_changed_seq"))
+
+    op.drop_table("registry_members")
     with op.batch_alter_table("registries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_registries_changed_seq"))
 

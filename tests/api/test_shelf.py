@@ -76,6 +76,14 @@ QUESTIONS = {
         fields(each, "name", "full_name", "entity", "organization", "description", "visibility")
         for each in api.registries(TEAM)
     ],
+    "members of registries": lambda api: [
+        [
+            *((each.user.username, each.user.email, each.role) for each in registry.user_members()),
+            *((each.team.name, each.role) for each in registry.team_members()),
+            len(registry.members()),
+        ]
+        for registry in api.registries(TEAM)
+    ],
     "collections of registries": lambda api: sorted(
         each.name for each in api.registries(TEAM).collections()
     ),

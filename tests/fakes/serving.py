@@ -24,7 +24,7 @@ from wandb_mirror.upstream.shapes import Upstream
 
 KEY = "k" * 40
 BASE_URL = "https://api.test"
-LISTS = ("triggers", "members")
+LISTS = ("triggers", "members", "teamMembers")
 FILES = "https://files.test"
 
 SCHEMA = """
@@ -61,7 +61,12 @@ type Project {
   artifactCollection(name: String!): ArtifactCollection
   allViews(viewType: String, first: Int, after: String): ViewConnection
   triggers: [Trigger!]
+  members: [ProjectMember!]
+  teamMembers: [ProjectTeamMember!]
 }
+type Role { name: String! }
+type ProjectMember { id: ID! name: String username: String email: String role: Role! }
+type ProjectTeamMember { team: Entity! role: Role! }
 type Entity {
   id: ID!
   name: String!
@@ -367,6 +372,9 @@ class Server:
     def _project(self, entityName: str, name: str) -> Any:  # noqa: N803
         for each in self.projects:
             if (each["entityName"], each["name"]) == (entityName, name):
+                return self._shown(each)
+        for each in self.entities.get(entityName, {}).get("projects") or []:
+            if each["name"] == name:
                 return self._shown(each)
         return None
 

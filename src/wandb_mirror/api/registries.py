@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from wandb_mirror.api.artifact import Artifact
@@ -11,6 +12,8 @@ from wandb_mirror.api.attrs import queue_edit
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Held
 from wandb_mirror.api.refusals import ACCOUNTS, EDITS, SERVER_ONLY, refused, refused_property
+from wandb_mirror.api.teams import Team
+from wandb_mirror.api.users import User, make_user
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.query.row_filters import filter_rows, sort_rows
 
@@ -27,14 +30,29 @@ VERSION_NAMES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class UserMember:
+    """A user's role in a registry."""
+
+    user: User
+    role: str
+    kind: str = "User"
+
+
+@dataclass(frozen=True, slots=True)
+class TeamMember:
+    """A team's role in a registry."""
+
+    team: Team
+    role: str
+    kind: str = "Entity"
+
+
 class Registry:
     """A registry of an organization."""
 
     create = refused(EDITS)
     delete = refused(EDITS)
-    members = refused(f"members of registries are not mirrored: {SERVER_ONLY}")
-    user_members = refused(f"members of registries are not mirrored: {SERVER_ONLY}")
-    team_members = refused(f"members of registries are not mirrored: {SERVER_ONLY}")
     add_members = refused(ACCOUNTS)
     remove_members = refused(ACCOUNTS)
     update_member = refused(ACCOUNTS)
@@ -107,6 +125,33 @@ class Registry:
         """Return the versions in its collections that pass a filter."""
         del start
         return self.collections().versions(filter, order, per_page)
+
+    def members(self) -> list[UserMember | TeamMember]:
+        """Return the users and the teams that have a role in it."""
+        return [*self.user_members(), *self.team_members()]
+
+    def user_members(self) -> list[UserMember]:
+        """Return the users that have a role in it."""
+        return [
+            UserMember(
+                make_user(self._generation, row | {"user_id": row["member_id"]}), row["role"]
+            )
+            for row in self._member_rows("username IS NOT NULL")
+        ]
+
+    def team_members(self) -> list[TeamMember]:
+        """Return the teams that have a role in it; raises ``NotMirrored`` for one not here."""
+        return [
+            TeamMember(Team(self._generations, row["team"]), row["role"])
+            for row in self._member_rows("team IS NOT NULL")
+        ]
+
+    def _member_rows(self, condition: str) -> list[Row]:
+        return self._generation.live(
+            "registry_members",
+            f"entity = ? AND project = ? AND {condition} ORDER BY username, team",
+            [self.entity, self.full_name],
+        )
 
     def save(self) -> None:
         """Save what was edited; raises ``OnlyUpstream``."""

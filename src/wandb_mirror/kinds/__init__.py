@@ -14,6 +14,8 @@ from wandb_mirror.kinds.integration import INTEGRATION
 from wandb_mirror.kinds.output_artifact import OUTPUT_ARTIFACT
 from wandb_mirror.kinds.project import PROJECT
 from wandb_mirror.kinds.registry import REGISTRY
+from wandb_mirror.kinds.registry_member import REGISTRY_MEMBER
+from wandb_mirror.kinds.registry_team import REGISTRY_TEAM
 from wandb_mirror.kinds.report import REPORT
 from wandb_mirror.kinds.run import RUN
 from wandb_mirror.kinds.run_file import RUN_FILE
@@ -30,6 +32,8 @@ KINDS: tuple[Kind, ...] = (
     TEAM_MEMBER,
     INTEGRATION,
     REGISTRY,
+    REGISTRY_MEMBER,
+    REGISTRY_TEAM,
     PROJECT,
     RUN,
     HISTORY,

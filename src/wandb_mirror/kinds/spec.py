@@ -39,7 +39,15 @@ WhenGone = Literal["deleted", "inaccessible", "removed"]
 the row stays, with ``inaccessible_since``. removed: the row is a member of a set and goes."""
 
 Scope = Literal[
-    "server", "entity", "team", "project", "run", "collection", "version", "organization"
+    "server",
+    "entity",
+    "team",
+    "project",
+    "run",
+    "collection",
+    "version",
+    "organization",
+    "registry",
 ]
 """Where objects of a kind are looked for."""
 
@@ -57,6 +65,7 @@ class At:
 
 IN_ENTITY = (("entityName", "entity"),)
 IN_PROJECT = At("project", (("entityName", "entity"), ("name", "project")))
+IN_REGISTRY = At("project", (("entityName", "org_entity"), ("name", "project")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +228,7 @@ SCOPE_COLUMNS: dict[str, tuple[str, ...]] = {
     "collection": ("project_id", "collection"),
     "version": ("project_id", "artifact_id"),
     "organization": ("org_entity",),
+    "registry": ("org_entity", "project"),
 }
 """The columns with which the rows of a scope begin. ``project_id`` is upstream's ``internalId``,
 which a renamed project keeps; where a server lacks it, its ``id``. A ``team`` is an entity too, but

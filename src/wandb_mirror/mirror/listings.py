@@ -28,7 +28,7 @@ Place = tuple[ScopeOf, ProjectReport]
 """Where to look, and where to write down what was found."""
 
 
-OF_ENTITIES = ("team", "organization")
+OF_ENTITIES = ("team", "organization", "registry")
 """Scopes that an entity is, and not a project."""
 
 
@@ -105,7 +105,8 @@ class Listings:
         for place, report in places:
             due: dict[ScopeOf, Due] = {}
             for each in self._find_due(kind, follow, place):
-                scope = replace(each.scope, entity=place.entity, project=place.project)
+                project = place.project or each.scope.project
+                scope = replace(each.scope, entity=place.entity, project=project)
                 if each.is_gone:
                     self.keeper.mark_missing(kind, scope, ())
                     self._save_marks(kind, [each])
@@ -124,7 +125,8 @@ class Listings:
 
     def _find_due(self, kind: Kind, follow: Follow, place: ScopeOf) -> Iterator[Due]:
         parent = next(each for each in STORED if each.plural == follow.parent)
-        where: dict[str, object] = {**place.columns(parent.scope_columns[:1])}
+        known = place.columns(parent.scope_columns[:1])
+        where: dict[str, object] = {name: each for name, each in known.items() if each is not None}
         return self.store.load_due(kind, follow, parent, where, takes_all=self.is_full_refresh)
 
     def _save_marks(self, kind: Kind, read: Sequence[Due]) -> None:

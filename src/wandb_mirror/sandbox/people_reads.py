@@ -6,10 +6,19 @@ from typing import Any
 
 from wandb_mirror.sandbox.connections import Connection
 from wandb_mirror.sandbox.context import Context, page_of
-from wandb_mirror.sandbox.objects import Entity, Project, User, decode_id, encode_id
-from wandb_mirror.sandbox.people import PLANTED, REPORT, Report, members_of
+from wandb_mirror.sandbox.objects import (
+    Entity,
+    Organization,
+    Project,
+    User,
+    decode_id,
+    encode_id,
+)
+from wandb_mirror.sandbox.people import PLANTED, REPORT, Member, Report, members_of
 from wandb_mirror.sandbox.problems import QueryProblem
 from wandb_mirror.sandbox.projection import Ask, Resolve, constant, plain
+from wandb_mirror.sandbox.shelf import REGISTRY_PREFIX
+from wandb_mirror.sandbox.world import World
 
 
 def _views(project: Project, ask: Ask) -> Connection:
@@ -67,9 +76,28 @@ def _delete_automation(_root: Any, ask: Ask) -> dict[str, Any]:
     raise QueryProblem(f"could not find automation {given['triggerID']}")
 
 
+def _registry_users(project: Project, world: World) -> list[Member]:
+    """Return who has a role of their own in a registry; nobody has in other projects."""
+    found = _organization_of(project, world)
+    return [] if found is None else members_of(found.teams[0])[:2]
+
+
+def _registry_teams(project: Project, world: World) -> list[Entity]:
+    found = _organization_of(project, world)
+    return [] if found is None else found.teams
+
+
+def _organization_of(project: Project, world: World) -> Organization | None:
+    if not project.name.startswith(REGISTRY_PREFIX):
+        return None
+    return world.entities[project.entity].organization
+
+
 QUERY_PEOPLE: dict[str, Resolve] = {"views": _views_by_id, "users": _users}
 PROJECT_PEOPLE: dict[str, Resolve] = {
     "allViews": _views,
+    "members": lambda project, ask: _registry_users(project, ask.context.world),
+    "teamMembers": lambda project, ask: _registry_teams(project, ask.context.world),
     "triggers": lambda project, ask: ask.context.world.arrangements.automations_of(project),
 }
 ENTITY_PEOPLE: dict[str, Resolve] = {
@@ -119,6 +147,15 @@ PEOPLE_READS: dict[str, dict[str, Resolve]] = {
         "accountType": constant("USER"),
         "apiKey": plain("api_key"),
     },
+    "ProjectMember": {
+        "id": lambda member, _ask: encode_id("User", member.user.number),
+        "username": plain("user.username"),
+        "name": plain("user.name"),
+        "email": plain("user.email"),
+        "role": plain("role"),
+    },
+    "ProjectTeamMember": {"team": lambda team, _ask: team, "role": constant("member")},
+    "Role": {"name": lambda role, _ask: role},
     "ApiKey": {
         "id": lambda key, _ask: encode_id("ApiKey", key),
         "name": lambda key, _ask: key,

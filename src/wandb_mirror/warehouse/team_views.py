@@ -7,7 +7,14 @@ from wandb_mirror.warehouse.view_parts import View, ViewColumn
 
 def team_views() -> list[View]:
     """Return the views of what belongs to no project."""
-    return [_users(), _teams(), _team_members(), _integrations(), _registries()]
+    return [
+        _users(),
+        _teams(),
+        _team_members(),
+        _integrations(),
+        _registries(),
+        _registry_members(),
+    ]
 
 
 def _text(name: str, expression: str, about: str) -> ViewColumn:
@@ -97,3 +104,27 @@ def _registries() -> View:
     )
     about = "The registries of the organizations that are mirrored."
     return View("main", "registries", about, columns, tail)
+
+
+def _registry_members() -> View:
+    columns = [
+        _text("organization", "o.organization", "The organization."),
+        _text("registry", "replace(t.project, 'wandb-registry-', '')", "The registry's name."),
+        _text("role", "t.role", "admin, member, viewer, restricted_viewer."),
+        _text("username", "t.username", "The user's handle; NULL for a team."),
+        _text("team", "t.team", "The team; NULL for a user."),
+        _text("name", "t.name", "The user's name as shown."),
+        _text("email", "t.email", "The user's mail address."),
+        _text("member_id", "t.member_id", "Upstream's id of the user."),
+        _text("entity", "t.org_entity", "The entity of the registry's project."),
+        _text("project", "t.project", "The registry's project."),
+    ]
+    tail = (
+        "FROM (SELECT org_entity, project, role, username, NULL AS team, name, email, member_id "
+        "FROM _data.registry_members UNION ALL "
+        "SELECT org_entity, project, role, NULL, team, NULL, NULL, NULL FROM _data.registry_teams) "
+        "t LEFT JOIN (SELECT org_entity, max(organization) AS organization FROM _data.teams "
+        "GROUP BY org_entity) o ON o.org_entity = t.org_entity"
+    )
+    about = "The users and the teams that have a role in a registry."
+    return View("main", "registry_members", about, columns, tail)
