@@ -137,10 +137,9 @@ LEFT_OUT_OF = {
         "manifest_version": "a detail of the file format",
     },
     "ArtifactManifestEntry": {
-        "parent_artifact": "the artifact that it was read from",
         "birth_artifact_id": "not mirrored",
-        "local_path": "bytes are not mirrored",
-        "skip_cache": "bytes are not mirrored",
+        "local_path": "a detail of uploading",
+        "skip_cache": "there is one copy, the mirror's",
         "ref_url": "upstream's addresses need the network",
         "to_json": "a detail of the file format",
         "digest_algorithm": "not mirrored",
@@ -154,6 +153,7 @@ LEFT_OUT_OF = {
     "ConsoleLogs": {},
 }
 """Members without a counterpart in one class, and why."""
+FROM_HERE = "of bytes that `wandb-mirror download` or `Api(online=True)` fetched; else `NotDownloaded`"
 DIFFERS = {
     "Api": {
         "runs": "a malformed filter or an unknown field is an error (`BadFilter`), not a server's "
@@ -182,7 +182,7 @@ DIFFERS = {
         "history": "which rows upstream samples is not known: here they are spread evenly, the first "
         "and the last among them; wrong `keys` are an error, not an empty list; `_step` comes first",
         "scan_history": "every row, also of integers past 64 bits; `use_cache` means nothing",
-        "metadata": "None: it is the content of a file",
+        "metadata": "None until `wandb-metadata.json` is here: `wandb-mirror download --run-files PATH`",
         "update": "queues what was edited, and nothing else; `wandb-mirror push` sends it",
         "save": "the same as `update`",
         "wait_until_finished": "waits for a publication that shows the end: something else must sync",
@@ -203,9 +203,13 @@ DIFFERS = {
         "best_run": "says nothing on the terminal; a run column without a sign sorts by that column",
     },
     "Files": {},
-    "File": {},
+    "File": {"download": FROM_HERE},
     "Artifact": {
         "save": "refused so far: edits are not queued yet",
+        "download": f"{FROM_HERE}; files that lie elsewhere are not followed, "
+        "`wandb-mirror download --references --to` fetches them",
+        "checkout": FROM_HERE,
+        "file": FROM_HERE,
         "is_draft": "always False",
         "wait": "returns at once",
         "metadata": "`NaN` is a number also where W&B's string for it was sent",

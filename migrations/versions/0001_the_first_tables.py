@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=True),
         sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("digest_algorithm", sa.Text(), nullable=True),
         sa.Column("reference", sa.Text(), nullable=True),
         sa.Column("changed_seq", sa.BigInteger(), nullable=False),
         sa.Column("synced_at", sa.DateTime(), nullable=False),

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wandb_mirror.api.api import Api
     from wandb_mirror.mirror.mirror import Mirror
+    from wandb_mirror.mirror.online import Api
 
 __all__ = ["Api", "Mirror"]
 
@@ -24,7 +24,7 @@ __all__ = ["Api", "Mirror"]
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: the command line's help needs none of it."""
     if name == "Api":
-        from wandb_mirror.api.api import Api  # noqa: PLC0415
+        from wandb_mirror.mirror.online import Api  # noqa: PLC0415
 
         return Api
     if name == "Mirror":

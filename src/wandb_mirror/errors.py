@@ -11,6 +11,7 @@ MirrorError
     Unauthorized
     NotFound
     NotMirrored (ValueError)
+      NotDownloaded
     OnlyUpstream
     WrongServer
     StoreTooNew
@@ -26,6 +27,8 @@ MirrorError
   Skip
     BadRow
     Refused
+    BadName (ValueError)
+    WrongContent
     NotOffered
 
 *Stop*: fix something and start again. *Retry*: the same call may work later. *Skip*: this one
@@ -79,6 +82,10 @@ class NotFound(Stop):
 
 class NotMirrored(Stop, ValueError):
     """The mirror does not hold what was asked for; a sync would fetch it."""
+
+
+class NotDownloaded(NotMirrored):
+    """Bytes are not in the mirror; the message names the command that fetches them."""
 
 
 class OnlyUpstream(Stop):
@@ -160,3 +167,11 @@ class NotOffered(Skip):
 
 class Refused(Skip):
     """Upstream answers a query with an error of its own that no retry will change."""
+
+
+class BadName(Skip, ValueError):
+    """A name from upstream leads where no file of it may be written."""
+
+
+class WrongContent(Skip):
+    """Bytes are not what their checksum says; they were set aside and are never handed out."""

@@ -83,6 +83,17 @@ class ArtifactsSettings(_Section, frozen=True):
     skip_types: tuple[str, ...] = ("wandb-history", "run_table", "job", "code")
 
 
+class FilesSettings(_Section, frozen=True):
+    """Whose bytes ``download`` fetches where nothing is named."""
+
+    types: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ("latest",)
+    patterns: tuple[str, ...] = ("*",)
+    run_files: tuple[str, ...] = ()
+    max_file_mb: Positive = 1024
+    reference_schemes: tuple[str, ...] = ("https",)
+
+
 class WarehouseSettings(_Section, frozen=True):
     """What DuckDB may use while syncing."""
 
@@ -106,6 +117,7 @@ class Settings(_Section, frozen=True):
     runs: RunsSettings = RunsSettings()
     history: HistorySettings = HistorySettings()
     artifacts: ArtifactsSettings = ArtifactsSettings()
+    files: FilesSettings = FilesSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     publish: PublishSettings = PublishSettings()
 

@@ -163,8 +163,6 @@ def test_what_a_mirror_cannot_do_says_what_to_use(api):
             refuse()
     with pytest.raises(OnlyUpstream, match="never mirrored"):
         _ = api.viewer.api_keys
-    with pytest.raises(OnlyUpstream, match="wandb-mirror sync"):
-        Api(online=True)
 
 
 def test_who_looks_is_the_viewer_and_names_the_default_entity(api):

@@ -62,5 +62,5 @@ def test_a_script_runs_with_only_the_import_changed(full, offline, monkeypatch, 
     assert out[len(runs) + 1] == "60"
     assert out[len(runs) + 3] == "(40, 3) True"
     assert out[-3].startswith("net:v2 ['latest', 'best'] [")
-    with pytest.raises(names["wandb"].errors.OnlyUpstream, match="bytes are not mirrored"):
+    with pytest.raises(names["wandb"].errors.NotDownloaded, match="wandb-mirror download"):
         names["artifact"].download()

@@ -11,7 +11,7 @@ import pytest
 from api.full import PROJECT, SWEEP, USUAL
 from mirror.making import TEAM
 from wandb_mirror import Api
-from wandb_mirror.errors import BadPath, NotMirrored, OnlyUpstream
+from wandb_mirror.errors import BadPath, NotDownloaded, NotMirrored, OnlyUpstream
 
 
 def test_a_sweep_has_its_config_runs_and_best_run(full):
@@ -44,9 +44,10 @@ def test_files_of_a_run_are_listed_without_their_bytes(full):
     assert [file.name for file in run.files(["a.txt"])] == ["a.txt"]
     assert repr(run.file("logs/b.json")) == "<File logs/b.json (text/plain) 1.5KiB>"
     assert repr(run.files()) == f"<Files {USUAL}/{run.id} (3)>"
-    for ask in (run.file("a.txt").download, lambda: run.file("a.txt").url):
-        with pytest.raises(OnlyUpstream, match=r"wandb\.Api"):
-            ask()
+    with pytest.raises(NotDownloaded, match="wandb-mirror download --run-files"):
+        run.file("a.txt").download()
+    with pytest.raises(OnlyUpstream, match="expire"):
+        _ = run.file("a.txt").url
     with pytest.raises(ValueError, match="both names and pattern"):
         run.files(["a"], pattern="b")
 
@@ -106,8 +107,10 @@ def test_an_artifact_knows_its_files_its_runs_and_its_links(full):
     assert (link.is_link, link.qualified_name) == (True, "org/wandb-registry-model/prod:v0")
     assert link.source_qualified_name == artifact.qualified_name
     assert link.logged_by().id == runs[0]
-    with pytest.raises(OnlyUpstream):
+    with pytest.raises(NotDownloaded, match="lies at"):
         artifact.download()
+    with pytest.raises(NotDownloaded, match="wandb-mirror download"):
+        artifact.download(allow_missing_references=True)
     with pytest.raises(OnlyUpstream, match="not queued"):
         artifact.save()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wandb_mirror.api.catalog import Catalog
+from wandb_mirror.api.contents import Fetch, Shelf
 from wandb_mirror.api.generations import Generation, Generations
 from wandb_mirror.api.makers import MAKERS
 from wandb_mirror.api.paths import parse_object_path, parse_project_path
@@ -27,10 +28,11 @@ from wandb_mirror.api.run import Run
 from wandb_mirror.api.runs import Runs
 from wandb_mirror.api.sweeps import Sweep
 from wandb_mirror.api.users import User, load_viewer
+from wandb_mirror.blobs.blobs import Blobs
 from wandb_mirror.desk.desk import Desk
 from wandb_mirror.errors import BadPath, NotMirrored, OnlyUpstream
 from wandb_mirror.query.order import DEFAULT_ORDER
-from wandb_mirror.query.place import STORE_NAME, find_mirror, locate_published
+from wandb_mirror.query.place import BLOBS_NAME, STORE_NAME, find_mirror, locate_published
 
 PROJECT_PARTS, RUN_PARTS, LONGEST = 2, 3, 4
 SETTINGS = {
@@ -51,7 +53,8 @@ class Api(Catalog):
 
     ``mirror`` is a folder; without it ``$WANDB_MIRROR``, then ``./wandb-mirror``. ``overrides``
     sets ``entity``, ``project`` and ``organization`` for paths that lack them. ``timeout`` and
-    ``api_key`` are taken and not used: nothing is sent anywhere. ``include_deleted`` shows what
+    ``api_key`` are taken and not used: nothing is sent anywhere, but where ``online`` asks for it:
+    then bytes that are not here are fetched when they are asked for. ``include_deleted`` shows what
     upstream deleted. Raises ``NotMirrored`` where nothing was published yet.
     """
 
@@ -84,11 +87,6 @@ class Api(Catalog):
         include_deleted: bool = False,
     ) -> None:
         del timeout, api_key
-        if online:
-            raise OnlyUpstream(
-                "Api(online=True): nothing is fetched in passing by this version of the mirror; "
-                "run 'wandb-mirror sync' and ask without it"
-            )
         folder, settings = find_mirror(mirror, None, None, os.environ)
         self.settings: dict[str, Any] = {
             "base_url": settings.upstream.base_url,
@@ -100,11 +98,19 @@ class Api(Catalog):
             locate_published(folder, settings),
             include_deleted=include_deleted,
             desk=Desk(folder / STORE_NAME),
+            shelf=Shelf(
+                Blobs(folder / BLOBS_NAME), os.environ, self._fetcher(folder) if online else None
+            ),
             makers=MAKERS,
         )
         self._generations.current()
         self._kept: dict[tuple[Any, ...], Any] = {}
         self._kept_of: Generation | None = None
+
+    def _fetcher(self, folder: Path) -> Fetch:
+        """Return what fetches bytes; this half of the package speaks with nobody."""
+        del folder
+        raise OnlyUpstream("Api(online=True): import Api from wandb_mirror to fetch bytes")
 
     @property
     def user_agent(self) -> str:

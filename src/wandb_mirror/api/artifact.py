@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from wandb_mirror.api.artifact_bytes import ArtifactBytes
 from wandb_mirror.api.artifact_rows import load_marks, load_memberships
 from wandb_mirror.api.attrs import queue_edit
 from wandb_mirror.api.files import File
@@ -14,7 +15,6 @@ from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.manifest import ArtifactManifest, ArtifactManifestEntry, load_manifest
 from wandb_mirror.api.pages import Held
 from wandb_mirror.api.refusals import (
-    BYTES,
     EDITS,
     SERVER_ONLY,
     UPLOADS,
@@ -24,7 +24,7 @@ from wandb_mirror.api.refusals import (
 from wandb_mirror.query.columns import parse
 
 
-class Artifact:
+class Artifact(ArtifactBytes):
     """A version of an artifact. What is set is local until ``save()``, which is refused."""
 
     add = refused(UPLOADS)
@@ -36,12 +36,6 @@ class Artifact:
     remove = refused(UPLOADS)
     finalize = refused(UPLOADS)
     __setitem__ = refused(UPLOADS)
-    download = refused(BYTES)
-    checkout = refused(BYTES)
-    file = refused(BYTES)
-    verify = refused(BYTES)
-    get = refused(BYTES)
-    __getitem__ = refused(BYTES)
     get_added_local_path_name = refused(UPLOADS)
     delete = refused(EDITS)
     link = refused(EDITS)
@@ -185,7 +179,7 @@ class Artifact:
     @cached_property
     def manifest(self) -> ArtifactManifest:
         """Its files by path."""
-        return load_manifest(self._generation, self._row["artifact_id"])
+        return load_manifest(self._generation, self._row["artifact_id"], self)
 
     def files(
         self, names: list[str] | None = None, per_page: int = 50, start: str | None = None
@@ -274,7 +268,8 @@ class ArtifactFiles(Held[File]):
                         "md5": entry.digest,
                         "digest": entry.digest,
                         "updatedAt": None,
-                    }
+                    },
+                    held=entry.held(),
                 )
                 for entry in entries
                 if names is None or entry.path in names

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from wandb_mirror.api.attrs import Attrs
+from wandb_mirror.api.contents import HeldFile
 from wandb_mirror.api.generations import Generation, Row
 from wandb_mirror.api.pages import Held
-from wandb_mirror.api.refusals import BYTES, EDITS, refused, refused_property
-from wandb_mirror.errors import BadFilter
+from wandb_mirror.api.refusals import EDITS, refused, refused_property
+from wandb_mirror.blobs.digest import Digest, human_size
+from wandb_mirror.blobs.files import FileOf
+from wandb_mirror.errors import BadFilter, OnlyUpstream
+from wandb_mirror.jsontext import loads
 
 if TYPE_CHECKING:
     from wandb_mirror.api.run_fields import RunFields
 
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-LINKS = f"links to files expire and are never kept; {BYTES}"
+LINKS = "links to files expire and are never kept; use wandb.Api, or File.download()"
 
 
 class File(Attrs):
@@ -24,12 +28,43 @@ class File(Attrs):
     url = refused_property(LINKS)
     direct_url = refused_property(LINKS)
     path_uri = refused_property(LINKS)
-    download = refused(BYTES)
     delete = refused(EDITS)
 
-    def __init__(self, attrs: dict[str, Any], run: RunFields | None = None) -> None:
+    def __init__(
+        self, attrs: dict[str, Any], run: RunFields | None = None, held: HeldFile | None = None
+    ) -> None:
         super().__init__(attrs)
         self.run = run
+        self._held = held
+
+    def download(
+        self, root: str = ".", replace: bool = False, exist_ok: bool = False, api: object = None
+    ) -> TextIO:
+        """Copy it below a folder and return it, open for reading as text.
+
+        Raises ``ValueError`` where something is there, unless ``replace`` or ``exist_ok`` say
+        otherwise, ``NotDownloaded`` where its bytes are not in the mirror, ``BadName``.
+        """
+        del api
+        if self._held is None:
+            raise OnlyUpstream(f"File.download: {LINKS}")
+        path = Path(self._held.shelf.path_in(root, self.name))
+        if path.exists() and not replace:
+            if exist_ok:
+                return path.open()
+            raise ValueError(
+                "File already exists, pass replace=True to overwrite "
+                "or exist_ok=True to leave it as is and don't error."
+            )
+        return Path(self._held.put(root)).open()
+
+    def load_json(self) -> Any:
+        """Return what it holds as JSON, None where its bytes are not here or are no JSON."""
+        content = None if self._held is None else self._held.read()
+        try:
+            return None if content is None else loads(content.decode())
+        except ValueError:
+            return None
 
     @property
     def size(self) -> int:
@@ -68,11 +103,18 @@ class Files(Held[File]):
             f"entity = ? AND project = ? AND run_id = ?{condition} ORDER BY name",
             [run.entity, run.project, run.id, *more],
         )
-        super().__init__([File(_attributes(row), run) for row in rows], per_page)
+        super().__init__([_make(row, run) for row in rows], per_page)
 
     def __repr__(self) -> str:
         """Return whose files they are, and how many."""
         return f"<Files {'/'.join(self.run.path)} ({len(self)})>"
+
+
+def _make(row: Row, run: RunFields) -> File:
+    """Return a file of a run."""
+    file = FileOf(row["name"], row["size_bytes"], Digest.read(row["md5"]))
+    path = "/".join(run.path)
+    return File(_attributes(row), run, HeldFile(run._generations.shelf, path, file, is_run=True))
 
 
 def _attributes(row: Row) -> dict[str, Any]:
@@ -85,12 +127,3 @@ def _attributes(row: Row) -> dict[str, Any]:
         "updatedAt": row["updated_at"],
         "md5": row["md5"],
     }
-
-
-def human_size(size: int) -> str:
-    """Return a size as W&B's client writes it: ``1.5KiB``."""
-    for place, unit in enumerate(UNITS):
-        factor = round(size / 1024**place, 1)
-        if factor < 1024 or unit == UNITS[-1]:  # noqa: PLR2004
-            break
-    return f"{factor}{unit}"

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from wandb_mirror.api.contents import Shelf
 from wandb_mirror.desk.desk import Desk
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.query.published import Published
@@ -120,6 +121,8 @@ class Generations:
     include_deleted: bool
     desk: Desk
     """Where edits are made, and shown until the published file has them."""
+    shelf: Shelf
+    """Where the bytes of files are."""
     makers: Mapping[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
     """What makes an object of each sort: runs lead to artifacts and artifacts to runs, and their
     modules cannot import each other."""

@@ -21,6 +21,7 @@ from wandb_mirror.api.run_fields import RunFields
 from wandb_mirror.errors import BadFilter
 from wandb_mirror.query.series import Series
 
+METADATA_NAME = "wandb-metadata.json"
 ENDED = ("finished", "crashed", "failed", "killed")
 SECONDS_BETWEEN_LOOKS = 5.0
 
@@ -54,7 +55,14 @@ class Run(RunFields):
 
     @property
     def metadata(self) -> dict[str, Any] | None:
-        """None: what W&B's client reads from ``wandb-metadata.json`` needs that file's bytes."""
+        """What its process said of its machine and program; None where that file is not here.
+
+        It is the content of ``wandb-metadata.json``: ``wandb-mirror download --run-files PATH``
+        fetches it.
+        """
+        for file in self.files([METADATA_NAME]):
+            found = file.load_json()
+            return found if isinstance(found, dict) else None
         return None
 
     def files(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from wandb_mirror.cli import analyse, care, edit, histories, outbox, read, sync, try_out
+from wandb_mirror.cli import analyse, care, edit, files, histories, outbox, read, sync, try_out
 from wandb_mirror.cli.context import Wish
 from wandb_mirror.cli.jsonlog import log, wants_json
 from wandb_mirror.errors import (
@@ -87,6 +87,7 @@ for command in (
     *analyse.COMMANDS,
     *edit.COMMANDS,
     *outbox.COMMANDS,
+    *files.COMMANDS,
     *care.COMMANDS,
     *try_out.COMMANDS,
 ):

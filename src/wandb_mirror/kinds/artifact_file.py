@@ -19,12 +19,18 @@ ARTIFACT_FILE = Kind(
     shape="manifest",
     scope="version",
     path=(At("artifact", (("id", "artifact_id"),)), At("currentManifest"), At("file")),
+    contents=(At("artifact", (("id", "artifact_id"),)), At("files", (("names", "own_keys"),))),
     follows=Follow("artifacts", by="digest", when=("state", frozenset({"committed"})), keeps=True),
     key=("project_id", "artifact_id", "path"),
     fields=(
         Field("path", "path", about="The file's path in the artifact."),
         Field("size_bytes", "size", Type.INTEGER, about="Its size in bytes."),
         Field("digest", "digest", about="Its digest; base64 of the MD5 of what W&B stores."),
+        Field(
+            "digest_algorithm",
+            "extra.alg",
+            about="How the digest was made, where not by MD5.",
+        ),
         Field("reference", "ref", about="Where it lies, if not with W&B."),
     ),
 )

@@ -19,6 +19,11 @@ RUN_FILE = Kind(
     shape="connection",
     scope="run",
     path=(IN_PROJECT, At("run", (("name", "run_id"),)), At("files")),
+    contents=(
+        IN_PROJECT,
+        At("run", (("name", "run_id"),)),
+        At("files", (("names", "own_keys"),)),
+    ),
     follows=Follow("runs"),
     key=("project_id", "run_id", "name"),
     page_size=100,

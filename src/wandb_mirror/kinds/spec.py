@@ -142,6 +142,8 @@ class Kind:
     """The scope that each object of this kind is, for kinds that are looked for inside it."""
     exports: At | None = None
     """Where a parent names the files that hold its steps, as far as they are written."""
+    contents: tuple[At, ...] = ()
+    """Where upstream hands out the bytes of objects: a connection of files that takes names."""
     live_while: tuple[str, frozenset[str]] | None = None
     """A column of the scope's row and the values with which the scope may still grow."""
     stamped_by: str | None = None

@@ -37,6 +37,7 @@ from wandb_mirror.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from wandb_mirror.mirror.doctor import Finding
+    from wandb_mirror.mirror.downloads import DownloadReport, Wish
     from wandb_mirror.mirror.dry_run import Foreseen
     from wandb_mirror.mirror.verify import Verdict
     from wandb_mirror.pull.reach import Keeper
@@ -252,6 +253,23 @@ class Mirror(Reader):
         if again:
             try_again(self, chosen)
         return push_edits(self, is_dry=is_dry, is_forced=is_forced, chosen=chosen)
+
+    def download(
+        self,
+        path: str | None = None,
+        pattern: str = "*",
+        *,
+        is_run: bool = False,
+        wish: Wish | None = None,
+    ) -> DownloadReport:
+        """Have the bytes of an artifact or of a run's files here, and where ``wish`` says.
+
+        Without a path, of what the settings' section ``files`` chooses. Raises ``BadPath``,
+        ``NotMirrored``, ``BadSettings`` and what ends a sync; what one file lacks is in the report.
+        """
+        from wandb_mirror.mirror.downloads import download  # noqa: PLC0415  (a sync has none)
+
+        return download(self, path, pattern, is_run=is_run, wish=wish)
 
     def publish(self) -> Path | None:
         """Publish what the store and the warehouse hold; None where nothing has changed."""

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from wandb_mirror.blobs.blobs import Blobs
 from wandb_mirror.desk.desk import Desk
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.mirror.lists import SWEEPS, VERSIONS
 from wandb_mirror.mirror.objects import load_object
 from wandb_mirror.mirror.paths import parse_object, parse_project, parse_run
 from wandb_mirror.query.history import load_history, load_system
-from wandb_mirror.query.place import STORE_NAME, locate_published
+from wandb_mirror.query.place import BLOBS_NAME, STORE_NAME, locate_published
 from wandb_mirror.query.published import Published
 from wandb_mirror.query.runs import RunsOptions, RunsQuestion, ask_runs
 from wandb_mirror.settings import Settings
@@ -44,6 +45,11 @@ class Reader:
     def store_path(self) -> Path:
         """Where the metadata is kept."""
         return self.folder / STORE_NAME
+
+    @property
+    def blobs(self) -> Blobs:
+        """Where the bytes of files are kept."""
+        return Blobs(self.folder / BLOBS_NAME)
 
     def require(self) -> None:
         """Raise ``NotMirrored`` where the folder holds no mirror."""

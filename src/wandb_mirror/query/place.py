@@ -8,6 +8,7 @@ from pathlib import Path
 from wandb_mirror.settings import Settings, load_settings
 
 PUBLISHED_NAME = "wandb.duckdb"
+BLOBS_NAME = "blobs"
 STORE_NAME = "store.sqlite"
 SETTINGS_NAME = "config.toml"
 DEFAULT_FOLDER = "wandb-mirror"

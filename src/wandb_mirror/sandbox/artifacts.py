@@ -172,8 +172,11 @@ class Artifact:
         for path, entry in self.entries.items():
             contents[path] = {
                 "digest": entry.digest,
-                "size": entry.size,
-                **({"ref": entry.ref} if entry.ref else {"birthArtifactID": self.storage_id}),
+                **(
+                    {"ref": entry.ref}
+                    if entry.ref
+                    else {"size": entry.size, "birthArtifactID": self.storage_id}
+                ),
             }
         return json.dumps(
             {

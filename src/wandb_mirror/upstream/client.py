@@ -5,6 +5,7 @@ The key goes to the API's own host alone: requests that would be redirected are 
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -32,6 +33,7 @@ from wandb_mirror.upstream.authority import Authority
 from wandb_mirror.upstream.backoff import judge_wait
 from wandb_mirror.upstream.connections import open_connections
 from wandb_mirror.upstream.pace import Pace, Usage
+from wandb_mirror.upstream.parts import NOTHING_LEFT, judge_file, judge_part
 from wandb_mirror.upstream.replies import judge_status, read_data, read_date
 
 MEGABYTE = 1_000_000
@@ -105,7 +107,16 @@ class Client:
         Raises what ``download`` raises, and ``OSError`` where the disk is full.
         """
         _check_address(url, self.host)
-        self._try(lambda: self._get_into(url, file))
+        self._try(lambda: self._get_into(url, file, goes_on=False, most=None))
+
+    def download_rest(self, url: str, file: BinaryIO, *, most: int | None) -> None:
+        """Write what lies behind a signed URL to a file, from where its content ends.
+
+        A connection that breaks is taken up where it broke. Raises what ``download_into`` raises,
+        and ``Refused`` for more than ``most`` bytes.
+        """
+        _check_address(url, self.host)
+        self._try(lambda: self._get_into(url, file, goes_on=True, most=most))
 
     def _try(self, send: Callable[[], Sent]) -> Sent:
         """Send as many times as it takes."""
@@ -166,27 +177,38 @@ class Client:
     def _get(self, url: str) -> bytes:
         with self._in_our_words():
             status, headers, body = self._exchange(self._http.build_request("GET", url))
-        _judge_file(url, status, headers)
+        judge_file(url, status, headers)
         return body
 
-    def _get_into(self, url: str, file: BinaryIO) -> None:
-        """Fetch once, from the beginning; nothing but the file grows with what comes."""
+    def _get_into(self, url: str, file: BinaryIO, *, goes_on: bool, most: int | None) -> None:
+        """Fetch once; nothing but the file grows with what comes."""
         began = self._clock()
-        file.seek(0)
-        file.truncate()
+        there = file.seek(0, os.SEEK_END) if goes_on else 0
+        headers = {"Accept-Encoding": "identity"}  # a range is of the bytes as they are kept
+        if there:
+            headers["Range"] = f"bytes={there}-"
         received = 0
         try:
-            with self._in_our_words(), self._http.stream("GET", url) as response:
+            with (
+                self._in_our_words(),
+                self._http.stream("GET", url, headers=headers) as response,
+            ):
                 try:
-                    _judge_file(url, response.status_code, response.headers)
+                    is_rest = judge_part(url, response.status_code, response.headers, there)
+                    file.seek(there if is_rest else 0)
+                    file.truncate()
+                    if response.status_code == NOTHING_LEFT:
+                        return
                     for part in response.iter_bytes():
                         file.write(part)
+                        if most is not None and file.tell() > most:
+                            raise Refused(f"{self.host} sends more than the {most} bytes it said")
                         if self._stop.is_set():
                             self._sleep(0)
                 finally:
                     received = response.num_bytes_downloaded
-            file.flush()
         finally:
+            file.flush()
             self._pace.count_reply(bytes_received=received, seconds=self._clock() - began)
 
     def _post_form(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
@@ -262,15 +284,6 @@ def _check_address(url: str, host: str) -> None:
     """Refuse what is no address of the web."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise Refused(f"{host} names a file by something that is no address")
-
-
-def _judge_file(url: str, status: int, headers: httpx.Headers) -> None:
-    """Raise what a status means where a file was asked for."""
-    host = urlsplit(url).netloc.rpartition("@")[2]
-    if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        judge_status(status, headers, host, b"")
-    if status != httpx.codes.OK:
-        raise Refused(f"{host} does not hand out a file (HTTP {status})")
 
 
 def _why(error: Exception) -> str:

@@ -119,6 +119,32 @@ def details_document(
     return writer.finish("Details")
 
 
+def contents_document(
+    kind: Kind, scope: ScopeOf, capabilities: Capabilities, names: Sequence[str]
+) -> Document:
+    """Return the query for signed URLs of files by their names."""
+    writer = Writer(kind, scope, capabilities)
+    *before, last = kind.contents
+    place = place_of(kind.contents)
+    with writer.down(before):
+        writer.require(place, last.arguments)
+        arguments = [
+            (argument, writer.bind(argument, "[String!]", list(names)))
+            for argument, _ in last.arguments
+        ]
+        arguments.append(("first", writer.bind("first", "Int", len(names))))
+        with (
+            writer.inside(last.field, place, arguments),
+            writer.inside("edges", f"{place}.edges", ()),
+            writer.inside("node", f"{place}.edges.node", ()),
+        ):
+            writer.line("name", f"{place}.edges.node.name")
+            writer.line("directUrl", f"{place}.edges.node.directUrl")
+    writer.needs.add(f"{place}.edges.node.directUrl")
+    writer.sources.update({field.column: field.source for field in kind.fields})
+    return writer.finish("Contents")
+
+
 def urls_document(kind: Kind, scopes: Sequence[ScopeOf], capabilities: Capabilities) -> Document:
     """Return the query for the signed URLs of several files, an alias each."""
     writer = Writer(kind, ScopeOf(), capabilities)

@@ -153,7 +153,7 @@ def read_manifest(kind: Kind, scope: ScopeOf, body: bytes) -> list[Row]:
     rows = []
     for path, entry in contents.items():
         told = {**entry, kind.own_key: path} if isinstance(entry, Mapping) else {}
-        node = {column: told.get(source) for column, source in sources.items()}
+        node = {name: told.get(source.split(".")[0]) for name, source in sources.items()}
         rows.append(read_row(kind, scope, node, fields=kind.fields, sources=sources))
     return rows
 

@@ -1,0 +1,151 @@
+"""Fetch the bytes of files: many at once, each checked, none twice.
+
+Addresses come for many files in one request and expire; a file whose address has expired, or that
+came damaged, is asked for once more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from wandb_mirror.blobs.blobs import Blobs
+from wandb_mirror.blobs.digest import Digest
+from wandb_mirror.errors import MirrorError, NotFound, Skip, UpstreamBroken
+from wandb_mirror.kinds.pages import ScopeOf
+from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.progress import Progress
+from wandb_mirror.pull.pool import Pool
+from wandb_mirror.upstream.contents import fetch_addresses
+from wandb_mirror.upstream.shapes import Upstream
+
+ATTEMPTS = 3
+"""How often a file is asked for that comes damaged, or whose address is expired."""
+GONE = "upstream does not show the file any more"
+NAMES_TOGETHER = 500
+"""Files whose addresses are asked for in one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file whose bytes are wanted."""
+
+    name: str
+    digest: Digest
+    size_bytes: int | None
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What became of the files that were wanted."""
+
+    there: int = 0
+    """Contents that were here already."""
+    fetched: int = 0
+    bytes_fetched: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+    """File to why its bytes are not here."""
+
+    def add(self, other: Fetched) -> None:
+        """Count what became of others too."""
+        self.there += other.there
+        self.fetched += other.fetched
+        self.bytes_fetched += other.bytes_fetched
+        self.problems.update(other.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Where bytes come from, and where they are kept."""
+
+    upstream: Upstream
+    blobs: Blobs
+    workers: int
+    stop: threading.Event
+    progress: Progress
+
+    def fetch(self, kind: Kind, scope: ScopeOf, wanted: Sequence[Wanted]) -> Fetched:
+        """Have the bytes of some files of one object here; what could not be had is told.
+
+        Raises ``NotFound`` where upstream does not show the object, and what ends everything:
+        ``Unauthorized``, ``BudgetSpent``, ``DiskFull``, ``Interrupted``, ``Unreachable``.
+        """
+        found = Fetched()
+        missing = {
+            each.digest: each for each in wanted if not self.blobs.has(each.digest, each.size_bytes)
+        }
+        found.there = len({each.digest for each in wanted}) - len(missing)
+        waiting = list(missing.values())
+        task = str(scope) or kind.plural
+        self.progress.begin(task, len(waiting))
+        try:
+            with Pool[tuple[Wanted, MirrorError | None]](self.workers, self.stop) as pool:
+                for start in range(0, len(waiting), NAMES_TOGETHER):
+                    self._submit(pool, kind, scope, waiting[start : start + NAMES_TOGETHER], found)
+                    self._keep(pool, found, task, down_to=NAMES_TOGETHER)
+                self._keep(pool, found, task, down_to=0)
+        finally:
+            self.progress.end(task)
+        return found
+
+    def _submit(
+        self,
+        pool: Pool[tuple[Wanted, MirrorError | None]],
+        kind: Kind,
+        scope: ScopeOf,
+        some: Sequence[Wanted],
+        found: Fetched,
+    ) -> None:
+        """Ask where some files lie, and begin to fetch them."""
+        addresses = fetch_addresses(self.upstream, kind, scope, [each.name for each in some])
+        for each in some:
+            url = addresses.get(each.name)
+            if url is None:
+                found.problems[each.name] = GONE
+            else:
+                pool.submit(partial(self._fetch_one, kind, scope, each, url))
+
+    def _keep(
+        self,
+        pool: Pool[tuple[Wanted, MirrorError | None]],
+        found: Fetched,
+        task: str,
+        *,
+        down_to: int,
+    ) -> None:
+        for each, problem in pool.drain(down_to=down_to):
+            if problem is not None:
+                found.problems[each.name] = str(problem)
+            else:
+                found.fetched += 1
+                found.bytes_fetched += each.size_bytes or 0
+            self.progress.advance(task, 1)
+
+    def _fetch_one(
+        self, kind: Kind, scope: ScopeOf, wanted: Wanted, url: str
+    ) -> tuple[Wanted, MirrorError | None]:
+        """Fetch one file, again from new addresses where it fails; return what is wrong with it."""
+        for attempt in range(ATTEMPTS):
+            try:
+                if attempt:
+                    again = fetch_addresses(self.upstream, kind, scope, [wanted.name])
+                    url = again[wanted.name]
+                self._receive(wanted, url)
+            except KeyError:
+                return wanted, NotFound(GONE)
+            except Skip as error:
+                problem: MirrorError = error
+            except (UpstreamBroken, NotFound) as error:
+                return wanted, error
+            else:
+                return wanted, None
+        return wanted, problem
+
+    def _receive(self, wanted: Wanted, url: str) -> None:
+        self.blobs.receive(
+            wanted.digest,
+            wanted.size_bytes,
+            partial(self.upstream.client.download_rest, url, most=wanted.size_bytes),
+        )

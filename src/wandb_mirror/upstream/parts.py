@@ -1,0 +1,40 @@
+"""What a store says when it is asked for a file, or for the rest of one."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import httpx
+
+from wandb_mirror.errors import Refused, UpstreamBroken
+from wandb_mirror.upstream.replies import judge_status
+
+NOTHING_LEFT = httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
+_PART = re.compile(r"bytes (\d+)-")
+
+
+def judge_file(url: str, status: int, headers: httpx.Headers) -> None:
+    """Raise what a status means where a file was asked for."""
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        judge_status(status, headers, host, b"")
+    if status != httpx.codes.OK:
+        raise Refused(f"{host} does not hand out a file (HTTP {status})")
+
+
+def judge_part(url: str, status: int, headers: httpx.Headers, start: int) -> bool:
+    """Tell whether what comes is the rest of a file from ``start``, and not all of it.
+
+    A server may send the whole file for any range; one that has nothing after ``start`` says so
+    (RFC 9110, 14.2 and 15.5.17), and then the file was complete. Raises what ``judge_file`` raises,
+    ``UpstreamBroken`` for another part than was asked for.
+    """
+    if not start or status not in (httpx.codes.PARTIAL_CONTENT, NOTHING_LEFT):
+        judge_file(url, status, headers)
+        return False
+    found = _PART.match(headers.get("content-range", ""))
+    if status == httpx.codes.PARTIAL_CONTENT and (found is None or int(found[1]) != start):
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        raise UpstreamBroken(f"{host} sends another part of a file than it was asked for")
+    return True

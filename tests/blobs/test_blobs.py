@@ -1,0 +1,115 @@
+"""Content is kept by its checksum, handed out as copies, and never if it is something else."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+
+import pytest
+
+from wandb_mirror.blobs.blobs import ASIDE, Blobs
+from wandb_mirror.blobs.digest import Digest, human_size
+from wandb_mirror.blobs.files import FileOf, Placer
+from wandb_mirror.errors import BadName, WrongContent
+
+
+def digest_of(content):
+    return Digest.read(b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode())
+
+
+def keep(blobs, content):
+    digest = digest_of(content)
+    blobs.receive(digest, len(content), lambda file: file.write(content))
+    return digest
+
+
+@pytest.fixture
+def blobs(tmp_path):
+    return Blobs(tmp_path / "blobs")
+
+
+def test_a_checksum_is_read_in_base64_and_in_digits_and_nothing_else_is_one():
+    raw = hashlib.md5(b"x", usedforsecurity=False).digest()
+    assert (
+        Digest.read(b64encode(raw).decode()) == Digest.read(raw.hex()) == Digest("md5", raw.hex())
+    )
+    assert Digest.read(raw.hex(), "XXH128") == Digest("xxh128", raw.hex())
+    for text, algorithm in (
+        (None, None), ("", None), ("etag", None), ("AAAA", None), (raw.hex(), "SHA999"), ("é", None)
+    ):  # fmt: skip
+        assert Digest.read(text, algorithm) is None
+
+
+def test_newer_checksums_are_those_of_the_real_client(tmp_path):
+    hashutil = pytest.importorskip("wandb.sdk.lib.hashutil")
+    path = tmp_path / "file"
+    path.write_bytes(b"some content" * 1000)
+    assert Digest.read(hashutil.md5_file_b64(path)).agrees(path)
+    assert Digest.read(hashutil.xxh128_file_b64(path), "XXH128").agrees(path)
+
+
+def test_what_is_kept_is_there_once_and_its_copies_are_free(blobs, tmp_path):
+    digest = keep(blobs, b"content")
+    assert blobs.has(digest, 7)
+    assert not blobs.has(digest, 8)
+    blobs.put(digest, tmp_path / "a/b")
+    (tmp_path / "a/b").write_bytes(b"edited")
+    blobs.put(digest, tmp_path / "c")
+    assert (tmp_path / "c").read_bytes() == b"content"
+    assert [held.digest for held in blobs.held()] == [digest]
+
+
+def test_a_copy_may_be_written_to_and_the_kept_may_not(blobs, tmp_path):
+    digest = keep(blobs, b"content")
+    blobs.put(digest, tmp_path / "copy")
+    assert (tmp_path / "copy").stat().st_mode & 0o200
+    assert not blobs.path_of(digest).stat().st_mode & 0o222
+
+
+@pytest.mark.parametrize(("content", "size"), [(b"other", 5), (b"content!", 7)])
+def test_what_is_not_what_its_checksum_says_is_set_aside(blobs, content, size):
+    digest = digest_of(b"content")
+    with pytest.raises(WrongContent, match="checksum"):
+        blobs.receive(digest, size, lambda file: file.write(content))
+    assert not blobs.has(digest, None)
+    assert blobs.loose_bytes(ASIDE) == len(content)
+
+
+def test_two_that_receive_the_same_at_once_do_not_meet(blobs):
+    digest = digest_of(b"content")
+
+    def fetch_while_another_does(file):
+        file.write(b"con")
+        file.flush()
+        keep(blobs, b"content")
+        file.write(b"tent")
+
+    blobs.receive(digest, 7, fetch_while_another_does)
+    assert blobs.path_of(digest).read_bytes() == b"content"
+
+
+def file_of(blobs, name, content):
+    return FileOf(name, len(content), keep(blobs, content))
+
+
+def test_what_is_there_with_other_content_stays_unless_it_may_go(blobs, tmp_path):
+    file = file_of(blobs, "a", b"ours")
+    (tmp_path / "a").write_bytes(b"theirs")
+    with pytest.raises(BadName, match="--overwrite"):
+        Placer(blobs).put(file, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"theirs"
+    assert Placer(blobs, overwrites=True).put(file, tmp_path / "a")
+    assert not Placer(blobs).put(file, tmp_path / "a")
+
+
+def test_two_names_that_are_one_file_here_do_not_replace_each_other(blobs, tmp_path):
+    first, second = file_of(blobs, "a", b"one"), file_of(blobs, "A", b"two")
+    placer = Placer(blobs, overwrites=True)
+    placer.put(first, tmp_path / "a")
+    (tmp_path / "A").hardlink_to(tmp_path / "a")  # as a file system without cases has it
+    with pytest.raises(BadName, match="one file on this file system"):
+        placer.put(second, tmp_path / "A")
+
+
+def test_sizes_are_written_as_people_read_them():
+    assert [human_size(each) for each in (0, 1536, 3 << 30)] == ["0.0B", "1.5KiB", "3.0GiB"]
