@@ -19,13 +19,21 @@ HERE = Path(__file__).parent
 SERVER = """
 import sys
 from wandb_mirror.sandbox import Behaviour, generate_world, run_server, warm_up
+from wandb_mirror.sandbox.artifacts import Zeros
 size = {name: int(value) for name, value in (each.split("=") for each in sys.argv[3:])}
 behaviour = Behaviour(latency_ms=float(sys.argv[1]), exports=sys.argv[2], cache_bytes=2_000_000_000,
                       max_root_fields=size.pop("max_root_fields", None))
+files, large_mb = size.pop("files", 0), size.pop("large_mb", 0)
 world = generate_world(**{"entity": "bench", "projects": 1, "cache_bytes": 4_000_000_000, **size})
 if behaviour.exports == "ready":  # all of it: the real client shows rows of a running run twice
     for run in world.projects[0].live_runs:
         world.finish(run) if run.state == "running" else None
+if files:
+    made = {f"{n % 100:02d}/{n}.bin": n.to_bytes(4, "big") * 2560 for n in range(files)}
+    world.shelf.log_artifact(world.projects[0], "small", "dataset", made)
+    large = world.shelf.log_artifact(world.projects[0], "large", "dataset",
+                                     {"large.bin": Zeros(large_mb << 20)})
+    assert large.manifest  # its checksum is not what is measured
 warm_up(world, behaviour)
 run_server(world, behaviour, on_ready=lambda url: print(url, world.api_key, flush=True))
 """

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any, BinaryIO
+from secrets import token_hex
+from typing import Any, BinaryIO, Protocol
 
 from wandb_mirror.blobs.digest import BLOCK, Digest
+from wandb_mirror.blobs.receiving import HashedFile
 from wandb_mirror.errors import DiskFull, WrongContent
 
 
@@ -35,6 +36,29 @@ FICLONE = 0x40049409
 """``ioctl_ficlone(2)``: let two files share their blocks until one is written to."""
 PARTIAL, ASIDE = "partial", "aside"
 """Where content is received, and where it goes that is not what it should be."""
+
+
+SMALL = 1 << 20
+"""Content up to so many bytes is held in memory while it is fetched."""
+
+
+class Sink(Protocol):
+    """What content is written to."""
+
+    def write(self, content: bytes, /) -> int:
+        """Write at the place where we are."""
+
+    def seek(self, place: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+
+    def tell(self) -> int:
+        """Return the place."""
+
+    def truncate(self) -> int:
+        """Cut off what comes after the place."""
+
+    def flush(self) -> None:
+        """Have what was written out of the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +90,7 @@ class Blobs:
         return size_bytes is None or found == size_bytes
 
     def receive(
-        self, digest: Digest, size_bytes: int | None, fetch: Callable[[BinaryIO], None]
+        self, digest: Digest, size_bytes: int | None, fetch: Callable[[Sink], None]
     ) -> None:
         """Fetch content and keep it if it is what it should be.
 
@@ -74,38 +98,60 @@ class Blobs:
         an attempt that was stopped. Raises ``WrongContent`` after setting aside what came,
         ``DiskFull``, and what ``fetch`` raises.
         """
-        with full_disk_in_our_words(self.folder), self._open_partial(digest) as (file, path):
-            fetch(file)
-            file.flush()
+        partial = self.folder / PARTIAL / f"{digest.algorithm}-{digest.hex}"
+        is_small = size_bytes is not None and size_bytes <= SMALL and not partial.exists()
+        with full_disk_in_our_words(self.folder):
+            if is_small:
+                self._receive_small(digest, size_bytes, fetch)
+            else:
+                self._receive_large(digest, size_bytes, fetch, partial)
+
+    def _receive_small(
+        self, digest: Digest, size_bytes: int | None, fetch: Callable[[Sink], None]
+    ) -> None:
+        """Fetch into memory: writing a file, reading it and renaming it takes longer."""
+        buffer = BytesIO()
+        fetch(buffer)
+        content = buffer.getvalue()
+        hasher = digest.hasher()
+        hasher.update(content)
+        if hasher.hexdigest() != digest.hex or size_bytes != len(content):
+            aside = self._make(ASIDE) / f"{digest.algorithm}-{digest.hex}"
+            aside.write_bytes(content)
+            raise _wrong(len(content), aside)
+        write_whole(self.path_of(digest), content, 0o444)
+
+    def _receive_large(
+        self, digest: Digest, size_bytes: int | None, fetch: Callable[[Sink], None], partial: Path
+    ) -> None:
+        self._make(PARTIAL)
+        with self._open_partial(partial) as (file, path):
+            with HashedFile(file, digest) as hashed:
+                fetch(hashed)
+                found = hashed.finish()
             size = file.seek(0, os.SEEK_END)
-            hasher = digest.hasher()
-            file.seek(0)
-            while block := file.read(BLOCK):
-                hasher.update(block)
-            if hasher.hexdigest() != digest.hex or size_bytes not in (None, size):
+            if found != digest.hex or size_bytes not in (None, size):
                 aside = self._make(ASIDE) / path.name
                 path.replace(aside)
-                raise WrongContent(
-                    f"what came is not what its checksum says ({size} bytes); it lies in {aside}"
-                )
+                raise _wrong(size, aside)
             kept = self.path_of(digest)
             kept.parent.mkdir(parents=True, exist_ok=True)
             path.chmod(0o444)
             path.replace(kept)
 
     @contextmanager
-    def _open_partial(self, digest: Digest) -> Iterator[tuple[BinaryIO, Path]]:
-        """Open the file that this content is received in; one of its own where that is in use."""
-        path = self._make(PARTIAL) / f"{digest.algorithm}-{digest.hex}"
-        with path.open("a+b") as file:
+    def _open_partial(self, path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+        """Open the file that content is received in; one of its own where that is in use."""
+        with path.open("a+b", buffering=0) as file:
             if _claim(file, path):
                 yield file, path
                 return
-        with NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}-", delete=False) as own:
+        own = path.with_name(f"{path.name}-{token_hex(8)}")
+        with own.open("x+b", buffering=0) as file:
             try:
-                yield own, Path(own.name)  # type: ignore[misc]
+                yield file, own
             finally:
-                Path(own.name).unlink(missing_ok=True)
+                own.unlink(missing_ok=True)
 
     def _make(self, name: str) -> Path:
         made = self.folder / name
@@ -118,17 +164,12 @@ class Blobs:
         Raises ``FileNotFoundError`` where it is not here, ``DiskFull``.
         """
         source = self.path_of(digest)
-        with full_disk_in_our_words(target.parent), source.open("rb") as content:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=target.parent, prefix=".wandb-", delete=False) as copy:
-                try:
-                    _copy(content, copy)  # type: ignore[arg-type]
-                    copy.close()
-                    Path(copy.name).chmod(0o666 & ~_umask())
-                    Path(copy.name).replace(target)
-                except BaseException:
-                    Path(copy.name).unlink(missing_ok=True)
-                    raise
+        with full_disk_in_our_words(target.parent), source.open("rb", buffering=0) as content:
+            if os.fstat(content.fileno()).st_size <= SMALL:
+                write_whole(target, content.read(), 0o666)
+            else:
+                with _replacing(target, 0o666) as copy:
+                    _copy(content, copy)
         with suppress(OSError):
             os.utime(source)
 
@@ -163,6 +204,38 @@ def full_disk_in_our_words(place: Path) -> Iterator[None]:
         ) from error
 
 
+def _wrong(size: int, aside: Path) -> WrongContent:
+    return WrongContent(
+        f"what came is not what its checksum says ({size} bytes); it lies in {aside}"
+    )
+
+
+def write_whole(target: Path, content: bytes, mode: int) -> None:
+    """Write a file in one step as others see it; ``mode`` is what the umask leaves of it."""
+    with _replacing(target, mode) as file:
+        file.write(content)
+
+
+@contextmanager
+def _replacing(target: Path, mode: int) -> Iterator[BinaryIO]:
+    """Open a file that takes the target's place once it is whole."""
+    path = f"{target.parent}{os.sep}.wandb-{token_hex(8)}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    try:
+        number = os.open(path, flags, mode)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        number = os.open(path, flags, mode)
+    try:
+        with open(number, "r+b", buffering=0) as file:  # noqa: PTH123  (it is open already)
+            yield file
+        os.replace(path, target)  # noqa: PTH105  (2,000 paths take their time)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(path)  # noqa: PTH108
+        raise
+
+
 def _claim(file: BinaryIO, path: Path) -> bool:
     """Tell whether a file that is open is ours alone, and still the one at its path."""
     if fcntl is None:
@@ -179,10 +252,6 @@ def _copy(content: BinaryIO, copy: BinaryIO) -> None:
     try:
         fcntl.ioctl(copy.fileno(), FICLONE, content.fileno())
     except (OSError, AttributeError):
-        shutil.copyfileobj(content, copy, BLOCK)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+        buffer = memoryview(bytearray(BLOCK))
+        while count := content.readinto(buffer):  # type: ignore[attr-defined]
+            copy.write(buffer[:count])

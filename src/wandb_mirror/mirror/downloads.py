@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from threading import Event
@@ -18,11 +19,13 @@ from wandb_mirror.blobs.blobs import Blobs, full_disk_in_our_words
 from wandb_mirror.blobs.files import FileOf, Placer
 from wandb_mirror.blobs.names import find_target
 from wandb_mirror.errors import BadName, NotFound, Skip, UpstreamBroken
+from wandb_mirror.mirror.connect import check_server
 from wandb_mirror.mirror.references import check_size, fetch_reference
 from wandb_mirror.mirror.sources import Source, find_artifact, find_chosen, find_run
 from wandb_mirror.pull.contents import Contents, Fetched, Wanted
 from wandb_mirror.query.published import Published
 from wandb_mirror.settings import Settings
+from wandb_mirror.store.store import Store
 
 if TYPE_CHECKING:
     from wandb_mirror.mirror.connect import Connection
@@ -35,9 +38,14 @@ MEGABYTE = 1_000_000
 class Downloading(Protocol):
     """What downloading needs of a mirror."""
 
+    folder: Path
     settings: Settings
     stop: Event
     progress: Progress
+
+    @property
+    def store_path(self) -> Path:
+        """Where the metadata is kept."""
 
     @property
     def blobs(self) -> Blobs:
@@ -97,6 +105,7 @@ class Downloads:
 
     mirror: Downloading
     wish: Wish
+    now: datetime
     report: DownloadReport = field(default_factory=DownloadReport)
     _connection: Connection | None = None
     _placer: Placer = field(init=False)
@@ -113,7 +122,10 @@ class Downloads:
     def _upstream(self) -> Upstream:
         """Return upstream; it is reached for only where bytes are missing."""
         if self._connection is None:
-            self._connection = self.mirror.connect()
+            connection = self._connection = self.mirror.connect()
+            with Store.open(self.mirror.store_path) as store:
+                check_server(store, connection.base_url, self.mirror.folder)
+                connection.recall(store, self.now)
         return self._connection.upstream
 
     def take(self, source: Source, prefix: str = "") -> None:
@@ -193,6 +205,7 @@ class Downloads:
 
 def download(
     mirror: Downloading,
+    now: datetime,
     path: str | None = None,
     pattern: str = "*",
     *,
@@ -208,7 +221,7 @@ def download(
     chosen = mirror.settings.files
     if path is None:
         wish = replace(wish, most_bytes=chosen.max_file_mb * MEGABYTE)
-    with closing(Downloads(mirror, wish)) as downloads, mirror.read() as published:
+    with closing(Downloads(mirror, wish, now)) as downloads, mirror.read() as published:
         if path is not None:
             find = find_run if is_run else find_artifact
             downloads.take(find(published, path, pattern))

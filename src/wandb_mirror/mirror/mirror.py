@@ -269,7 +269,7 @@ class Mirror(Reader):
         """
         from wandb_mirror.mirror.downloads import download  # noqa: PLC0415  (a sync has none)
 
-        return download(self, path, pattern, is_run=is_run, wish=wish)
+        return download(self, self.now(), path, pattern, is_run=is_run, wish=wish)
 
     def publish(self) -> Path | None:
         """Publish what the store and the warehouse hold; None where nothing has changed."""

@@ -24,6 +24,8 @@ from wandb_mirror.upstream.shapes import Upstream
 ATTEMPTS = 3
 """How often a file is asked for that comes damaged, or whose address is expired."""
 GONE = "upstream does not show the file any more"
+BATCH_FILES, BATCH_BYTES = 16, 1 << 20
+"""Files that one worker takes at a time: handing over a small one costs as much as fetching it."""
 NAMES_TOGETHER = 500
 """Files whose addresses are asked for in one request."""
 
@@ -35,6 +37,10 @@ class Wanted:
     name: str
     digest: Digest
     size_bytes: int | None
+
+
+Tried = list[tuple[Wanted, MirrorError | None]]
+"""Files, and why the bytes of each are not here, if they are not."""
 
 
 @dataclass(slots=True)
@@ -81,10 +87,10 @@ class Contents:
         task = str(scope) or kind.plural
         self.progress.begin(task, len(waiting))
         try:
-            with Pool[tuple[Wanted, MirrorError | None]](self.workers, self.stop) as pool:
+            with Pool[Tried](self.workers, self.stop) as pool:
                 for start in range(0, len(waiting), NAMES_TOGETHER):
                     self._submit(pool, kind, scope, waiting[start : start + NAMES_TOGETHER], found)
-                    self._keep(pool, found, task, down_to=NAMES_TOGETHER)
+                    self._keep(pool, found, task, down_to=pool.room)
                 self._keep(pool, found, task, down_to=0)
         finally:
             self.progress.end(task)
@@ -92,40 +98,57 @@ class Contents:
 
     def _submit(
         self,
-        pool: Pool[tuple[Wanted, MirrorError | None]],
+        pool: Pool[Tried],
         kind: Kind,
         scope: ScopeOf,
         some: Sequence[Wanted],
         found: Fetched,
     ) -> None:
-        """Ask where some files lie, and begin to fetch them."""
+        """Ask where some files lie, and begin to fetch them, small ones several at a time."""
         addresses = fetch_addresses(self.upstream, kind, scope, [each.name for each in some])
+        batch: list[tuple[Wanted, str]] = []
+        size = 0
         for each in some:
             url = addresses.get(each.name)
             if url is None:
                 found.problems[each.name] = GONE
-            else:
-                pool.submit(partial(self._fetch_one, kind, scope, each, url))
+                continue
+            batch.append((each, url))
+            size += each.size_bytes or BATCH_BYTES
+            if size >= BATCH_BYTES or len(batch) == BATCH_FILES:
+                pool.submit(partial(self._fetch_some, kind, scope, batch))
+                batch, size = [], 0
+        if batch:
+            pool.submit(partial(self._fetch_some, kind, scope, batch))
 
     def _keep(
         self,
-        pool: Pool[tuple[Wanted, MirrorError | None]],
+        pool: Pool[Tried],
         found: Fetched,
         task: str,
         *,
         down_to: int,
     ) -> None:
-        for each, problem in pool.drain(down_to=down_to):
-            if problem is not None:
-                found.problems[each.name] = str(problem)
-            else:
-                found.fetched += 1
-                found.bytes_fetched += each.size_bytes or 0
-            self.progress.advance(task, 1)
+        for tried in pool.drain(down_to=down_to):
+            for each, problem in tried:
+                if problem is not None:
+                    found.problems[each.name] = str(problem)
+                else:
+                    found.fetched += 1
+                    found.bytes_fetched += each.size_bytes or 0
+            self.progress.advance(task, len(tried))
+
+    def _fetch_some(self, kind: Kind, scope: ScopeOf, batch: Sequence[tuple[Wanted, str]]) -> Tried:
+        """Fetch some files one after another, as far as nobody asks to stop."""
+        return [
+            (each, self._fetch_one(kind, scope, each, url))
+            for each, url in batch
+            if not self.stop.is_set()
+        ]
 
     def _fetch_one(
         self, kind: Kind, scope: ScopeOf, wanted: Wanted, url: str
-    ) -> tuple[Wanted, MirrorError | None]:
+    ) -> MirrorError | None:
         """Fetch one file, again from new addresses where it fails; return what is wrong with it."""
         for attempt in range(ATTEMPTS):
             try:
@@ -134,14 +157,14 @@ class Contents:
                     url = again[wanted.name]
                 self._receive(wanted, url)
             except KeyError:
-                return wanted, NotFound(GONE)
+                return NotFound(GONE)
             except Skip as error:
                 problem: MirrorError = error
             except (UpstreamBroken, NotFound) as error:
-                return wanted, error
+                return error
             else:
-                return wanted, None
-        return wanted, problem
+                return None
+        return problem
 
     def _receive(self, wanted: Wanted, url: str) -> None:
         self.blobs.receive(
