@@ -153,7 +153,9 @@ LEFT_OUT_OF = {
     "ConsoleLogs": {},
 }
 """Members without a counterpart in one class, and why."""
-FROM_HERE = "of bytes that `wandb-mirror download` or `Api(online=True)` fetched; else `NotDownloaded`"
+FROM_HERE = (
+    "of bytes that `wandb-mirror download` or `Api(online=True)` fetched; else `NotDownloaded`"
+)
 DIFFERS = {
     "Api": {
         "runs": "a malformed filter or an unknown field is an error (`BadFilter`), not a server's "
