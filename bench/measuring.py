@@ -112,6 +112,7 @@ def run_child(
     environ: dict[str, str],
     *,
     whole: Measured | None = None,
+    python: str = sys.executable,
 ) -> None:
     """Run Python code in a child process and add what it took.
 
@@ -123,7 +124,7 @@ def run_child(
     variables = {
         name: value for name, value in os.environ.items() if not name.startswith("WANDB")
     } | environ
-    command = [sys.executable, "-c", code, *arguments]
+    command = [python, "-c", code, *arguments]
     with TemporaryFile() as out, TemporaryFile() as err:
         began = time.perf_counter()
         process = subprocess.Popen(command, env=variables, stdout=out, stderr=err)

@@ -21,7 +21,7 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "scenarios")]
 
-LONG = ("downloads", "memory", "quiet_team", "reading", "wide")
+LONG = ("downloads", "filter_peers", "frames", "memory", "quiet_team", "reading", "wide")
 """Run with ``--full``, or by name: the others take five minutes already."""
 HEAD = (
     "| what | wall | spread | times | CPU | of the server | requests | MB | peak MB |\n"

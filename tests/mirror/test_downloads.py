@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -277,3 +281,39 @@ def test_the_command_says_what_could_not_be_had_and_exits_with_3(filled):
     done = run_command(mirror, box, "download", path, "model.bin")
     assert done.return_value == 3
     assert "model.bin: what came is not what its checksum says" in done.stderr
+
+
+DIE = """
+import os, signal, sys
+from wandb_mirror.mirror.mirror import Mirror
+from wandb_mirror.upstream.client import Client
+fetch, left = Client.download_rest, [int(sys.argv[3])]
+def fetch_until_killed(self, url, file, *, most):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    fetch(self, url, file, most=most)
+Client.download_rest = fetch_until_killed
+Mirror.open(sys.argv[1], environ=os.environ).download(sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("number", [2, 25])
+def test_after_a_kill_no_finished_file_is_fetched_twice(tmp_path, number):
+    files = {f"{each}.bin": bytes([each]) * 30_000 for each in range(60)}
+    world, box = serving(files)
+    with box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        mirror.sync([TEAM])
+        path = f"{TEAM}/{world.projects[0].name}/net:best"
+        arguments = [str(mirror.folder), path, str(number)]
+        environ = {**os.environ, **mirror.environ}
+        done = subprocess.run([sys.executable, "-c", DIE, *arguments], check=False, env=environ)
+        assert done.returncode == -signal.SIGKILL
+        there = len(list(mirror.blobs.held()))
+        before = len(of_files(box))
+        report = mirror.download(path, wish=Wish(tmp_path / "out"))
+        assert not report.problems
+        assert report.fetched.there == there
+        assert len(of_files(box)) - before == len(files) - there
+        assert tree(tmp_path / "out") == files

@@ -7,7 +7,7 @@ from pathlib import Path
 import graphql
 import pytest
 
-from wandb_mirror.edits.catalog import EDITABLES
+from wandb_mirror.edits.catalog import DELETIONS, EDITABLES
 from wandb_mirror.kinds import kind_named
 from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.push.documents import Sending, deletion_document, mutation_document
@@ -31,7 +31,15 @@ def test_every_mutation_is_valid_and_so_are_its_variables(editable):
     wires = {spec.argument: VALUES[spec.graphql_type] for spec in editable.fields}
     sendings = [Sending(ScopeOf("e", "p", "1"), f"id {n}", wires) for n in range(2)]
     document = mutation_document(kind_named(editable.kind), editable, Capabilities(), sendings)
-    pairs = [(document.text, dict(document.variables)), deletion_document(editable, "id")]
+    assert_valid((document.text, dict(document.variables)))
+
+
+@pytest.mark.parametrize("deletion", DELETIONS.values(), ids=DELETIONS)
+def test_every_deletion_is_valid_and_so_are_its_variables(deletion):
+    assert_valid(deletion_document(deletion, ["id"]))
+
+
+def assert_valid(*pairs):
     for schema in schemas():
         for text, variables in pairs:
             parsed = graphql.parse(text)

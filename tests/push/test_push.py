@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mirror.making import first_runs, make_world, open_mirror, own_id, rows
+from mirror.making import TEAM, first_runs, make_world, open_mirror, own_id, rows
 from wandb_mirror.edits.cells import Change
 from wandb_mirror.edits.edit import Target
 from wandb_mirror.edits.values import ABSENT
-from wandb_mirror.errors import BadEdit, Interrupted, Retry, WrongServer
-from wandb_mirror.mirror.edits import delete_object, find_objects, make_changes, resolve_edits
+from wandb_mirror.errors import BadEdit, Interrupted, NotMirrored, Refused, Retry, WrongServer
+from wandb_mirror.mirror.deleting import delete_object, delete_run_files
+from wandb_mirror.mirror.edits import find_objects, make_changes, resolve_edits
 from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox.faults import reset, status
@@ -378,6 +379,42 @@ def test_a_push_to_another_server_is_refused(desk, tmp_path):
         mirror = open_mirror(desk.mirror.folder, other)
         with pytest.raises(WrongServer):
             mirror.push()
+
+
+def test_a_version_is_deleted_with_its_aliases_only_where_that_is_asked_for(tmp_path):
+    world = make_world(projects=1, runs=2, datasets=1)
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        mirror.sync([TEAM])
+        path = f"artifact:{TEAM}/{world.projects[0].name}/mnist-0:latest"
+        with pytest.raises(Refused, match="aliases"):
+            delete_object(mirror, path)
+        delete_object(mirror, path, deletes_aliases=True)
+        gone = rows(mirror, "SELECT version FROM artifacts WHERE deleted_at IS NOT NULL")
+        assert gone == [("v2",)]
+        assert world.projects[0].collections["mnist-0"].live[-1].version_index == 1
+        with pytest.raises(NotMirrored):
+            delete_object(mirror, path)
+        assert mirror.sync([TEAM], is_full_refresh=True).problems == 0
+        assert rows(mirror, "SELECT version FROM artifacts WHERE deleted_at IS NOT NULL") == gone
+
+
+def test_files_of_a_run_are_deleted_by_pattern(tmp_path):
+    world = make_world(projects=1, runs=1)
+    [run] = world.projects[0].runs.values()
+    for name in ("a.log", "b.log", "keep.txt"):
+        world.upload(run, name, b"x")
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        mirror.sync([TEAM])
+        path = f"{TEAM}/{world.projects[0].name}/{run.run_id}"
+        assert delete_run_files(mirror, path, "*.log") == 2
+        assert "keep.txt" in run.uploads
+        assert "a.log" not in run.uploads
+        left = "SELECT name FROM run_files WHERE deleted_at IS NULL AND name LIKE '%.log'"
+        assert rows(mirror, left) == []
+        with pytest.raises(NotMirrored, match="no file that matches"):
+            delete_run_files(mirror, path, "*.log")
 
 
 def test_a_run_is_deleted_only_by_its_own_command(desk):

@@ -15,6 +15,7 @@ from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.manifest import ArtifactManifest, ArtifactManifestEntry, load_manifest
 from wandb_mirror.api.pages import Held
 from wandb_mirror.api.refusals import (
+    DELETES,
     EDITS,
     SERVER_ONLY,
     UPLOADS,
@@ -37,7 +38,7 @@ class Artifact(ArtifactBytes):
     finalize = refused(UPLOADS)
     __setitem__ = refused(UPLOADS)
     get_added_local_path_name = refused(UPLOADS)
-    delete = refused(EDITS)
+    delete = refused(DELETES)
     link = refused(EDITS)
     unlink = refused(EDITS)
     distributed_id = refused_property(UPLOADS)

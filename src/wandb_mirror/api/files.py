@@ -10,7 +10,7 @@ from wandb_mirror.api.attrs import Attrs
 from wandb_mirror.api.contents import HeldFile
 from wandb_mirror.api.generations import Generation, Row
 from wandb_mirror.api.pages import Held
-from wandb_mirror.api.refusals import EDITS, refused, refused_property
+from wandb_mirror.api.refusals import DELETES, refused, refused_property
 from wandb_mirror.blobs.digest import Digest, human_size
 from wandb_mirror.blobs.files import FileOf
 from wandb_mirror.errors import BadFilter, OnlyUpstream
@@ -28,7 +28,7 @@ class File(Attrs):
     url = refused_property(LINKS)
     direct_url = refused_property(LINKS)
     path_uri = refused_property(LINKS)
-    delete = refused(EDITS)
+    delete = refused(DELETES)
 
     def __init__(
         self, attrs: dict[str, Any], run: RunFields | None = None, held: HeldFile | None = None

@@ -170,15 +170,35 @@ def resolve_command(wish: Wish, paths: tuple[str, ...], *, ours: bool | None) ->
 
 
 @click.command("delete")
-@click.argument("path", metavar="ENTITY/PROJECT/RUN", shell_complete=complete_run)
+@click.argument("path", metavar="PATH", shell_complete=complete_run)
+@click.argument("pattern", required=False, metavar="[PATTERN]")
+@click.option(
+    "--run-files", is_flag=True, help="PATH is a run: delete its files that match PATTERN."
+)
+@click.option("--aliases", is_flag=True, help="Delete a version of an artifact with its aliases.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_wish
-def delete_command(wish: Wish, path: str, *, yes: bool) -> None:
-    """Delete a run upstream, now. The mirror keeps what it has of it, marked deleted."""
-    from wandb_mirror.mirror.edits import delete_object  # noqa: PLC0415
+def delete_command(
+    wish: Wish, path: str, pattern: str | None, *, run_files: bool, aliases: bool, yes: bool
+) -> None:
+    """Delete upstream, now: a run, artifact:ENTITY/PROJECT/NAME:v1, or files of a run.
 
-    confirm(f"Delete {path} upstream? W&B can restore a run for 7 days.", is_answered=yes)
-    delete_object(wish.open_mirror(), path)
+    The mirror keeps what it has of it, marked deleted.
+    """
+    from wandb_mirror.mirror.deleting import delete_object, delete_run_files  # noqa: PLC0415
+
+    if run_files != (pattern is not None):
+        raise click.UsageError("write: delete --run-files ENTITY/PROJECT/RUN PATTERN")
+    mirror = wish.open_mirror()
+    if pattern is not None:
+        confirm(f"Delete the files {pattern} of {path} upstream, for good?", is_answered=yes)
+        count = delete_run_files(mirror, path, pattern)
+        wish.say(f"deleted {count} files of {path} upstream; the mirror keeps what it has of them")
+        return
+    is_run = not path.startswith("artifact:")
+    hint = "W&B can restore a run for 7 days." if is_run else "This cannot be undone."
+    confirm(f"Delete {path} upstream? {hint}", is_answered=yes)
+    delete_object(mirror, path, deletes_aliases=aliases)
     wish.say(f"deleted {path} upstream; the mirror keeps its copy")
 
 

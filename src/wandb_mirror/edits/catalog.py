@@ -7,7 +7,7 @@ leaves a field as it is, so an empty text clears it.
 
 from __future__ import annotations
 
-from wandb_mirror.edits.spec import Editable, EditField
+from wandb_mirror.edits.spec import Deletion, Editable, EditField
 from wandb_mirror.errors import OnlyUpstream
 
 RUNS = Editable(
@@ -36,12 +36,24 @@ RUNS = Editable(
             waits=True,
         ),
     ),
-    deletion=("deleteRun", "DeleteRunInput!"),
     runs_while=("state", frozenset({"running", "pending", "preempting"})),
 )
 
 EDITABLES: tuple[Editable, ...] = (RUNS,)
 """Every kind that can be edited."""
+
+
+DELETIONS: dict[str, Deletion] = {
+    "runs": Deletion("deleteRun", "DeleteRunInput!", "id", "storage_id"),
+    "run_files": Deletion(
+        "deleteFiles", "DeleteFilesInput!", "files", "storage_id", takes_several=True
+    ),
+    "artifacts": Deletion(
+        "deleteArtifact", "DeleteArtifactInput!", "artifactID", "artifact_id", "artifact { id }"
+    ),
+}
+"""By kind: how its objects are deleted upstream (``Run.delete``, ``File.delete``,
+``Artifact.delete`` of wandb 0.31)."""
 
 
 def editable_of(kind: str) -> Editable:

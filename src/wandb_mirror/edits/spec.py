@@ -42,6 +42,21 @@ class EditField:
 
 
 @dataclass(frozen=True, slots=True)
+class Deletion:
+    """How objects of a kind are deleted upstream."""
+
+    mutation: str
+    input_type: str
+    argument: str
+    """What of the input names them."""
+    id_column: str
+    """The column that holds what ``argument`` wants."""
+    reply: str = "success"
+    """What is asked of the payload, as GraphQL writes it."""
+    takes_several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Editable:
     """How objects of a kind are edited."""
 
@@ -57,8 +72,6 @@ class Editable:
     reply: str
     """The payload's field that is the object as it is now."""
     fields: tuple[EditField, ...]
-    deletion: tuple[str, str] | None = None
-    """The mutation that deletes one, and its input's type."""
     runs_while: tuple[str, frozenset[str]] | None = None
     """A column, and the values with which the object's own process may still write."""
 

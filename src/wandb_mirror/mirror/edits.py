@@ -15,15 +15,12 @@ from wandb_mirror.edits.catalog import EDITABLES
 from wandb_mirror.edits.cells import Change, cell_of, read_cells
 from wandb_mirror.edits.edit import Edit, Target, settle
 from wandb_mirror.edits.spec import Editable
-from wandb_mirror.errors import BadPath, Locked, NotMirrored, OnlyUpstream
+from wandb_mirror.errors import Locked, NotMirrored, OnlyUpstream
 from wandb_mirror.jsontext import loads
-from wandb_mirror.kinds import KINDS, kind_named
-from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.mirror.connect import Connection, check_server
 from wandb_mirror.mirror.paths import parse_project, parse_run
 from wandb_mirror.mirror.selection import settle_redaction
 from wandb_mirror.progress import Progress
-from wandb_mirror.push.documents import deletion_document
 from wandb_mirror.push.push import Pusher
 from wandb_mirror.push.report import PushReport
 from wandb_mirror.query.published import Published
@@ -268,33 +265,3 @@ def try_again(mirror: Parts, chosen: Callable[[Edit], bool]) -> int:
         if again:
             store.outbox.record(again, now=mirror.now(), who=who())
         return len(again)
-
-
-def delete_object(mirror: Parts, path: str) -> None:
-    """Delete one object upstream; here it is kept, marked deleted.
-
-    Raises ``NotMirrored``, ``OnlyUpstream``, and what a push raises.
-    """
-    editable = editable_at(path)
-    if editable.deletion is None:
-        raise OnlyUpstream(f"{path}: this cannot be deleted from here; use wandb.Api, then sync")
-    with mirror.read() as published:
-        [found] = find_objects(published, path, ())
-    kind = kind_named(editable.kind)
-    project = next(each for each in KINDS if each.holds == "project")
-    with closing(mirror.connect()) as connection, Store.open(mirror.store_path) as store:
-        [place] = [
-            row
-            for rows in store.load_rows(project, where={project.own_key: found.target.project_id})
-            for row in rows
-        ]
-        scope = ScopeOf(place["entity"], place["project"], place["project_id"])
-        page = connection.upstream.fetch_detail_page(kind, scope, [found.target.own_key])
-        for row in page.rows:
-            client = connection.upstream.client
-            client.execute(*deletion_document(editable, str(row[editable.id_column])))
-        left = connection.upstream.fetch_detail_page(kind, scope, [found.target.own_key])
-        if left.rows:
-            raise BadPath(f"{path}: upstream did not delete it; look at it on the web")
-        store.mark_deleted(kind, (place["project_id"], found.target.own_key), now=mirror.now())
-    mirror.publish()

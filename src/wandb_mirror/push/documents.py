@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wandb_mirror.edits.spec import Editable
+from wandb_mirror.edits.spec import Deletion, Editable
 from wandb_mirror.errors import BadRow, UpstreamBroken
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
@@ -113,11 +113,13 @@ def _read(
         ) from error
 
 
-def deletion_document(editable: Editable, upstream_id: str) -> tuple[str, dict[str, Any]]:
-    """Return the mutation that deletes one object, and its variables."""
-    mutation, input_type = editable.deletion or ("", "")
+def deletion_document(
+    deletion: Deletion, ids: Sequence[str], **more: Any
+) -> tuple[str, dict[str, Any]]:
+    """Return the mutation that deletes objects, one where it takes one, and its variables."""
     text = (
-        f"mutation Delete(\n  $input: {input_type}\n) {{\n"
-        f"  {mutation}(input: $input) {{ success }}\n}}"
+        f"mutation Delete(\n  $input: {deletion.input_type}\n) {{\n"
+        f"  {deletion.mutation}(input: $input) {{ {deletion.reply} }}\n}}"
     )
-    return text, {"input": {editable.id_argument: upstream_id}}
+    named = list(ids) if deletion.takes_several else ids[0]
+    return text, {"input": {deletion.argument: named, **more}}
