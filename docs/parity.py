@@ -30,6 +30,7 @@ THEIRS = {
     "Projects": "apis.public.Projects",
     "Project": "apis.public.Project",
     "Sweeps": "apis.public.Sweeps",
+    "Agent": "apis.public.sweeps.Agent",
     "Sweep": "apis.public.Sweep",
     "Files": "apis.public.Files",
     "File": "apis.public.File",
@@ -68,6 +69,7 @@ OURS = {
     "Projects": "projects.Projects",
     "Project": "projects.Project",
     "Sweeps": "sweeps.Sweeps",
+    "Agent": "sweeps.Agent",
     "Sweep": "sweeps.Sweep",
     "Files": "files.Files",
     "File": "files.File",
@@ -98,7 +100,7 @@ OURS = {
 }
 """Class to where it is below ``wandb_mirror.api``."""
 ABSENT = {
-    "AgentRuns": "agents of sweeps are not mirrored",
+    "AgentRuns": "which runs an agent ran is not mirrored; `sweep.runs` has all of them",
     "Organization": "organizations are not mirrored; registries name theirs",
     "Job": "launch is not mirrored",
     "QueuedRun": "launch is not mirrored",
@@ -202,6 +204,8 @@ DIFFERS = {
     "Projects": {},
     "Sweep": {
         "config": "parsed from the mirror's JSON, not YAML",
+        "agents": "as of the last sync, without `heartbeat_at`",
+        "agent": "by its id or name; an unknown one is a `NotMirrored`",
         "best_run": "says nothing on the terminal; a run column without a sign sorts by that column",
     },
     "Files": {},

@@ -526,6 +526,7 @@ def upgrade() -> None:
         sa.Column("best_loss", sa.Float(), nullable=True),
         sa.Column("run_count", sa.BigInteger(), nullable=True),
         sa.Column("expected_runs", sa.BigInteger(), nullable=True),
+        sa.Column("agents", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=True),
         sa.Column("updated_at", sa.DateTime(), nullable=True),
         sa.Column("config", sa.Text(), nullable=True),

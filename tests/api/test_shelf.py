@@ -41,6 +41,10 @@ QUESTIONS = {
         fields(each, *SWEEP) for each in api.project("mnist-baselines", TEAM).sweeps()
     ],
     "a sweep": lambda api: fields(api.sweep(f"{PATH}/swp01000"), *SWEEP),
+    "the agents of a sweep": lambda api: [
+        (each.id, each.name, each.host, each.total_runs, each.created_at, each.state.lower())
+        for each in api.sweep(f"{PATH}/swp01000").agents()
+    ],
     "the best run of a sweep": lambda api: api.sweep(f"{PATH}/swp01000").best_run().id,
     "the runs of a sweep": lambda api: {run.id for run in api.sweep(f"{PATH}/swp01000").runs},
     "artifact types": lambda api: sorted(each.name for each in api.artifact_types(PATH)),

@@ -14,6 +14,7 @@ import yaml
 from wandb_mirror.cli.jsonlog import wants_json
 from wandb_mirror.cli.main import cli, main
 from wandb_mirror.sandbox import Sandbox, generate_world
+from wandb_mirror.sandbox.people import PLANTED
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -97,3 +98,29 @@ def test_the_form_of_logs_is_known_before_anything_else():
     assert wants_json(["--log-format", "json", "sync"])
     assert wants_json(["--log-format=json"])
     assert not wants_json(["sync", "json", "--log-format", "text"])
+
+
+def test_no_secret_is_asked_for_kept_or_said(tmp_path, capfd, monkeypatch):
+    world = generate_world(
+        entity="team", projects=1, runs=4, steps=5, datasets=1, models=1, reports=1,
+        has_automations=True, has_registry=True,
+    )  # fmt: skip
+    with Sandbox(world) as box:
+        monkeypatch.setenv("WANDB_BASE_URL", box.base_url)
+        monkeypatch.setenv("WANDB_API_KEY", box.api_key)
+        arguments = ["--mirror", str(tmp_path / "mirror"), "-v", "--log-format", "json"]
+        path = f"team/{world.projects[0].name}/mnist-0:v0"
+        for command in (["sync", "team"], ["download", path], ["verify"], ["doctor"]):
+            with pytest.raises(SystemExit):
+                main([*arguments, *command])
+        documents = "".join(each.document for each in box.requests)
+    said = "".join(capfd.readouterr())
+    files = [each for each in (tmp_path / "mirror").rglob("*") if each.is_file()]
+    kept = b"".join(each.read_bytes() for each in files)
+    assert len(files) > 5
+    assert "team" in said
+    for secret in (PLANTED, box.api_key, "&signature="):
+        assert secret not in said
+        assert secret.encode() not in kept
+    for name in ("apiKey", "apiKeys", "accessTokenRef", "secretRef"):
+        assert name not in documents

@@ -240,9 +240,15 @@ type Sweep {
   bestLoss: Float
   runCount: Int!
   runCountExpected: Int
+  agents: AgentConnection
   config: String!
   createdAt: String
   updatedAt: String
+}
+type AgentConnection { edges: [AgentEdge] }
+type AgentEdge { node: Agent }
+type Agent {
+  id: ID! name: String! host: String! state: String totalRuns: Int! createdAt: String
 }
 type RunConnection { edges: [RunEdge] pageInfo: PageInfo }
 type RunEdge { node: Run }

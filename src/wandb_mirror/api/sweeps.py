@@ -22,11 +22,19 @@ PREFIXES = ("config", "summary_metrics", "tags")
 NAMES = {"id": "storage_id", "displayName": "name", "name": "sweep_id"}
 
 
+class Agent(Attrs):
+    """A process that ran a sweep's runs, as of the last sync."""
+
+    runs = refused(f"which runs an agent ran is not mirrored: {SERVER_ONLY}")
+
+    def __repr__(self) -> str:
+        """Return its id and state."""
+        return f"<Agent {self._attrs.get('id')} ({self._attrs.get('state')})>"
+
+
 class Sweep(Attrs):
     """A sweep and its runs."""
 
-    agents = refused(f"agents of sweeps are not mirrored: {SERVER_ONLY}")
-    agent = refused(f"agents of sweeps are not mirrored: {SERVER_ONLY}")
     enqueue_run = refused(CONTROL)
 
     def __init__(self, generations: Generations, generation: Generation, row: Row) -> None:
@@ -51,6 +59,7 @@ class Sweep(Attrs):
             "createdAt": row["created_at"],
             "updatedAt": row["updated_at"],
         }
+        self._agents: list[dict[str, Any]] = parse(found) if (found := row.get("agents")) else []
         self._entity = row["entity"]
         self.project = row["project"]
         self.id = row["sweep_id"]
@@ -82,6 +91,20 @@ class Sweep(Attrs):
         """How many runs it will have, None where nothing limits them."""
         count: int | None = self._attrs["runCountExpected"]
         return count
+
+    def agents(self) -> list[Agent]:
+        """Return the agents that ran it."""
+        return [Agent(each) for each in self._agents]
+
+    def agent(self, agent_id: str) -> Agent:
+        """Return one of them by its id or name; raises ``NotMirrored``."""
+        for each in self._agents:
+            if agent_id in (each["id"], each["name"]):
+                return Agent(each)
+        raise NotMirrored(
+            f"sweep {'/'.join(self.path)} has no agent {agent_id!r} in this mirror; agents() "
+            "lists those that it has"
+        )
 
     def _ask(self, order: str, per_page: int) -> Runs:
         return Runs(

@@ -38,6 +38,13 @@ SWEEP = Kind(
             Type.INTEGER,
             about="Runs it will have when done; NULL where nobody knows.",
         ),
+        Field(
+            "agents",
+            "agents",
+            Type.JSON,
+            selection="{ edges { node { id name host state totalRuns createdAt } } }",
+            about="The agents that run it, a JSON array.",
+        ),
         Field("created_at", "createdAt", Type.TIME, about="When it was made."),
         Field("updated_at", "updatedAt", Type.TIME, about="When upstream last changed it."),
         Field("config", "config", Type.YAML, about="Its config; NULL where its YAML is broken."),
