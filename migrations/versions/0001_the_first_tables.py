@@ -570,6 +570,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sync_id", name=op.f("pk_sync_log")),
     )
     op.create_table(
+        "team_automations",
+        sa.Column("entity", sa.Text(), nullable=False),
+        sa.Column("automation_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("is_enabled", sa.Boolean(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(), nullable=True),
+        sa.Column("scope", sa.Text(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=True),
+        sa.Column("action", sa.Text(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("entity", "automation_id", name=op.f("pk_team_automations")),
+    )
+    with op.batch_alter_table("team_automations", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_team_automations_changed_seq"),
+            ["changed_seq", "entity", "automation_id"],
+            unique=False,
+        )
+
+    op.create_table(
         "team_members",
         sa.Column("entity", sa.Text(), nullable=False),
         sa.Column("member_id", sa.Text(), nullable=False),
@@ -651,6 +678,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_team_members_changed_seq"))
 
     op.drop_table("team_members")
+    with op.batch_alter_table("team_automations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_team_automations_changed_seq"))
+
+    op.drop_table("team_automations")
     op.drop_table("sync_log")
     op.drop_table("sync_errors")
     with op.batch_alter_table("sweeps", schema=None) as batch_op:

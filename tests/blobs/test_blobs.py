@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from base64 import b64encode
 
 import pytest
 
-from wandb_mirror.blobs.blobs import ASIDE, Blobs
+from wandb_mirror.blobs.blobs import ASIDE, PARTIAL, Blobs
 from wandb_mirror.blobs.digest import Digest, human_size
 from wandb_mirror.blobs.files import FileOf, Placer
 from wandb_mirror.errors import BadName, WrongContent
@@ -73,6 +74,28 @@ def test_what_is_not_what_its_checksum_says_is_set_aside(blobs, content, size):
         blobs.receive(digest, size, lambda file: file.write(content))
     assert not blobs.has(digest, None)
     assert blobs.loose_bytes(ASIDE) == len(content)
+
+
+def test_what_a_killed_process_left_half_written_is_no_content_and_goes_with_time(blobs):
+    kept = keep(blobs, b"content")
+    for name in (PARTIAL, ASIDE):
+        left = blobs.folder / name / "md5-left"
+        left.parent.mkdir(exist_ok=True)
+        left.write_bytes(b"left")
+        os.utime(left, (100, 100))
+    assert [each.digest for each in blobs.held()] == [kept]
+    blobs.clear_loose(before=100)
+    assert (blobs.loose_bytes(PARTIAL), blobs.loose_bytes(ASIDE)) == (4, 4)
+    blobs.clear_loose(before=101)
+    assert (blobs.loose_bytes(PARTIAL), blobs.loose_bytes(ASIDE)) == (0, 0)
+
+
+def test_what_is_being_received_does_not_lie_among_the_contents(blobs, monkeypatch):
+    seen = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *ends: (seen.extend(blobs.held()), replace(*ends)))
+    keep(blobs, b"content")
+    assert seen == []
 
 
 def test_two_that_receive_the_same_at_once_do_not_meet(blobs):

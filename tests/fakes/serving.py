@@ -74,6 +74,7 @@ type Entity {
   organization: Organization
   members: [Member!]
   integrations(first: Int, after: String): IntegrationConnection
+  triggers(first: Int, after: String): TriggerConnection
   projects(first: Int, after: String, filters: JSONString): ProjectConnection
 }
 type Organization { name: String! orgEntity: Entity }
@@ -206,6 +207,8 @@ type View {
   createdAt: String
   updatedAt: String
 }
+type TriggerConnection { edges: [TriggerEdge] pageInfo: PageInfo }
+type TriggerEdge { node: Trigger }
 type Trigger {
   id: ID!
   name: String!

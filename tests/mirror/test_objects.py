@@ -221,6 +221,18 @@ def test_automations_say_what_happens_when(staffed):
     assert staffed.rows("SELECT enabled, deleted_at FROM automations") == [(False, None)]
 
 
+def test_an_automation_of_a_whole_team_is_there_beside_those_of_its_projects(staffed):
+    [of_project] = staffed.server.projects[0]["triggers"]
+    team = {"__typename": "Entity", "id": "e1", "name": "team"}
+    of_team = {**of_project, "id": "t2", "name": "tell everybody", "scope": team}
+    staffed.server.entities["team"]["triggers"] = [of_project, of_team]
+    assert not staffed.sync().has_skips
+    assert staffed.rows("SELECT id, entity, project FROM automations ORDER BY id") == [
+        ("t1", "team", "one"),
+        ("t2", "team", None),
+    ]
+
+
 def test_no_secret_is_asked_for_or_kept(staffed):
     for word in ("apiKey", "accessTokenRef", "secretRef"):
         assert not [text for text in staffed.server.documents if word in text]

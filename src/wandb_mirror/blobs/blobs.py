@@ -119,7 +119,9 @@ class Blobs:
             aside = self._make(ASIDE) / f"{digest.algorithm}-{digest.hex}"
             aside.write_bytes(content)
             raise _wrong(len(content), aside)
-        write_whole(self.path_of(digest), content, 0o444)
+        # begun among what is half here: what a killed process leaves there is not taken for content
+        begun = self._make(PARTIAL) / f"{digest.algorithm}-{digest.hex}-{token_hex(8)}"
+        write_whole(self.path_of(digest), content, 0o444, begun)
 
     def _receive_large(
         self, digest: Digest, size_bytes: int | None, fetch: Callable[[Sink], None], partial: Path
@@ -186,6 +188,16 @@ class Blobs:
         """Return the bytes of what is half here (``PARTIAL``), or set aside (``ASIDE``)."""
         return sum(path.stat().st_size for path in (self.folder / name).glob("*"))
 
+    def clear_loose(self, before: float) -> None:
+        """Remove what is half here or set aside and was last written before ``before``, in seconds.
+
+        ``before`` counts from the epoch.
+        """
+        for name in (PARTIAL, ASIDE):
+            for path in (self.folder / name).glob("*"):
+                if path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
+
     def remove(self, digest: Digest) -> None:
         """Remove content; what is not here is no error."""
         self.path_of(digest).unlink(missing_ok=True)
@@ -210,16 +222,19 @@ def _wrong(size: int, aside: Path) -> WrongContent:
     )
 
 
-def write_whole(target: Path, content: bytes, mode: int) -> None:
-    """Write a file in one step as others see it; ``mode`` is what the umask leaves of it."""
-    with _replacing(target, mode) as file:
+def write_whole(target: Path, content: bytes, mode: int, begun: Path | None = None) -> None:
+    """Write a file in one step as others see it; ``mode`` is what the umask leaves of it.
+
+    ``begun`` is where it lies until it is whole, by default beside the target.
+    """
+    with _replacing(target, mode, begun) as file:
         file.write(content)
 
 
 @contextmanager
-def _replacing(target: Path, mode: int) -> Iterator[BinaryIO]:
+def _replacing(target: Path, mode: int, begun: Path | None = None) -> Iterator[BinaryIO]:
     """Open a file that takes the target's place once it is whole."""
-    path = f"{target.parent}{os.sep}.wandb-{token_hex(8)}"
+    path = f"{target.parent}{os.sep}.wandb-{token_hex(8)}" if begun is None else str(begun)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     try:
         number = os.open(path, flags, mode)
@@ -229,7 +244,11 @@ def _replacing(target: Path, mode: int) -> Iterator[BinaryIO]:
     try:
         with open(number, "r+b", buffering=0) as file:  # noqa: PTH123  (it is open already)
             yield file
-        os.replace(path, target)  # noqa: PTH105  (2,000 paths take their time)
+        try:
+            os.replace(path, target)  # noqa: PTH105  (2,000 paths take their time)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)  # noqa: PTH105
     except BaseException:
         with suppress(OSError):
             os.unlink(path)  # noqa: PTH108

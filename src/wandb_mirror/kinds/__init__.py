@@ -23,6 +23,7 @@ from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.kinds.sweep import SWEEP
 from wandb_mirror.kinds.system_metric import SYSTEM_METRIC
 from wandb_mirror.kinds.team import TEAM
+from wandb_mirror.kinds.team_automation import TEAM_AUTOMATION
 from wandb_mirror.kinds.team_member import TEAM_MEMBER
 from wandb_mirror.kinds.viewer import VIEWER
 
@@ -31,6 +32,7 @@ KINDS: tuple[Kind, ...] = (
     TEAM,
     TEAM_MEMBER,
     INTEGRATION,
+    TEAM_AUTOMATION,
     REGISTRY,
     REGISTRY_MEMBER,
     REGISTRY_TEAM,

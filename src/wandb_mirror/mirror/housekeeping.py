@@ -13,6 +13,8 @@ from wandb_mirror.blobs.digest import Digest
 from wandb_mirror.query.published import Published
 
 GIGABYTE = 1_000_000_000
+LOOSE_DAYS = 7
+"""What was half fetched or set aside goes after so many days, where nothing else is said."""
 DIGESTS = """
 SELECT DISTINCT f.digest, f.digest_algorithm FROM artifact_files f
 JOIN artifact_aliases l USING (artifact_id) WHERE f.reference IS NULL
@@ -56,6 +58,7 @@ def collect_garbage(
     """Remove contents that were not used for long, and then the longest unused until they fit.
 
     ``now_seconds`` is the time in epoch seconds. What a version with an alias needs stays.
+    What was half fetched or set aside goes too once it is as old, or ``LOOSE_DAYS``.
     """
     needed = {
         digest
@@ -77,6 +80,9 @@ def collect_garbage(
             swept.removed_bytes += each.size_bytes
             if not is_dry:
                 blobs.remove(each.digest)
+    if not is_dry:
+        days = LOOSE_DAYS if older_than_days is None else older_than_days
+        blobs.clear_loose(now_seconds - timedelta(days=days).total_seconds())
     swept.is_over = limit is not None and swept.kept_bytes > limit
     return swept
 

@@ -45,6 +45,17 @@ def _integrations(entity: Entity, ask: Ask) -> Connection:
     return page_of(ask, [each for each in rows if each.entity is entity])
 
 
+def _entity_automations(entity: Entity, ask: Ask) -> Connection:
+    """Return the automations of an entity, those of its projects and their collections too."""
+    rows = []
+    for each in ask.context.world.arrangements.automations.values():
+        place = each.scope
+        owner = place if isinstance(place, Project) else getattr(place, "project", None)
+        if place is entity or (owner is not None and owner.entity == entity.name):
+            rows.append(each)
+    return page_of(ask, rows)
+
+
 def _users(_root: Any, ask: Ask) -> Connection:
     """Return users by the beginning of their name or mail address."""
     context: Context = ask.context
@@ -103,6 +114,7 @@ PROJECT_PEOPLE: dict[str, Resolve] = {
 ENTITY_PEOPLE: dict[str, Resolve] = {
     "members": lambda entity, _ask: members_of(entity),
     "integrations": _integrations,
+    "triggers": _entity_automations,
     "available": constant(False),
     "readOnlyAdmin": constant(False),
     "privateOnly": constant(False),

@@ -209,7 +209,7 @@ READS: dict[str, dict[str, Resolve]] = {
 for _name in (
     "Project", "Run", "Entity", "ApiKey", "Sweep", "Agent", "File", "Artifact", "InputArtifact",
     "VersionedArtifact", "ArtifactCollection", "ArtifactCollectionMembership", "ArtifactType",
-    "ArtifactAlias", "Tag", "View", "User", "Integration",
+    "ArtifactAlias", "Tag", "View", "User", "Integration", "Trigger",
 ):  # fmt: skip
     READS[f"{_name}Connection"] = {
         "edges": plain("edges"),

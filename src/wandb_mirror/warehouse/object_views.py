@@ -225,11 +225,20 @@ def _reports(url: str) -> View:
 def _automations() -> View:
     columns = [
         _text("id", "t.automation_id", "The automation's id."),
-        ENTITY,
-        PROJECT,
+        _text("entity", "coalesce(t.entity, p.entity)", ENTITY.about),
+        _text("project", "p.project", "The project; NULL where it watches a whole team."),
         *_fields("automations", without=("automation_id", "is_enabled")),
         ViewColumn("enabled", "BOOLEAN", "t.is_enabled", "Whether it is on."),
         *_books(),
     ]
     about = "What happens when something happens; those deleted upstream stay, with deleted_at."
-    return _view("automations", about, columns, f"FROM _data.automations t {OF_PROJECT}")
+    kind = kind_named("automations")
+    names = ", ".join([*(field.column for field in kind.fields), "deleted_at", "synced_at"])
+    # upstream lists those of projects with the team's too
+    tail = (
+        f"FROM (SELECT NULL AS entity, project_no, {names} FROM _data.automations UNION ALL "
+        f"SELECT entity, NULL, {names} FROM _data.team_automations "
+        "WHERE json_extract_string(scope, '$.__typename') = 'Entity') t "
+        "LEFT JOIN _data.projects p ON p.project_no = t.project_no"
+    )
+    return _view("automations", about, columns, tail)
