@@ -161,7 +161,7 @@ def table(place):
 
 @given(data=st.data())
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_split_into_pages_and_readings_gives_the_same_tables(tmp_path_factory, data):
     rows = data.draw(ROWS)
