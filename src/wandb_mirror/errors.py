@@ -27,6 +27,7 @@ MirrorError
   Skip
     BadRow
     Refused
+      Unexplained
     BadName (ValueError)
     WrongContent
     NotOffered
@@ -167,6 +168,10 @@ class NotOffered(Skip):
 
 class Refused(Skip):
     """Upstream answers a query with an error of its own that no retry will change."""
+
+
+class Unexplained(Refused):
+    """An error that does not say whether it is final: tried once more, in vain."""
 
 
 class BadName(Skip, ValueError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from mirror.faulty import FAULTS, sync_through
 from mirror.making import TEAM, assert_equal, first_runs, make_world, open_mirror, own_id, rows
-from wandb_mirror.errors import Throttled
+from wandb_mirror.errors import NotFound, Throttled, UpstreamBroken
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox import faults as f
 from wandb_mirror.upstream.client import Client
@@ -28,6 +30,49 @@ def test_with_every_sort_of_fault_in_one_reply_of_ten_the_mirror_ends_as_a_clean
 @pytest.mark.parametrize("name", ["partial data", "null node", "same page", "empty page"])
 def test_with_one_sort_of_lie_in_one_reply_of_ten_the_mirror_ends_as_a_clean_one(tmp_path, name):
     assert sync_through(tmp_path, {name: FAULTS[name]}, seed=3) >= 1
+
+
+def test_an_error_without_a_reason_at_any_request_is_no_end_that_somebody_must_mend(tmp_path):
+    """Each request of a first sync is answered so in turn, as often as it is asked."""
+    kinds = ["runs", "history"]
+    with Sandbox(make_world(projects=1, runs=2, steps=4)) as box:
+        clean = open_mirror(tmp_path / "clean", box)
+        clean.sync([TEAM], only=kinds)
+        documents = list(dict.fromkeys(each.document for each in box.requests))
+        assert len(documents) > 3
+        for number, document in enumerate(documents):
+            box.faults.add(
+                f.graphql_error("something broke", ["project"]),
+                times=None,
+                when=lambda seen, document=document: seen.document == document,
+            )
+            mirror = open_mirror(tmp_path / f"mirror-{number}", box)
+            with suppress(UpstreamBroken):
+                mirror.sync([TEAM], only=kinds)
+            box.faults.clear()
+            assert not mirror.sync([TEAM], only=kinds).has_skips
+            assert_equal(mirror.published_path, clean.published_path)
+
+
+def test_one_target_that_cannot_be_looked_into_does_not_stop_the_others(tmp_path):
+    world = make_world(runs=1, steps=4)
+    one, other = (f"{TEAM}/{project.name}" for project in world.projects)
+    with Sandbox(world) as box:
+        name = one.split("/")[1]
+        box.faults.add(
+            f.graphql_error("permission denied"),
+            times=None,
+            when=lambda seen: name in str(seen.variables),
+        )
+        mirror = open_mirror(tmp_path / "mirror", box)
+        with pytest.raises(NotFound, match="permission denied"):
+            mirror.sync([one])
+        assert mirror.sync([one, other]).problems == 1
+        assert rows(mirror, "SELECT kind, key FROM sync_errors") == [("projects", one)]
+        assert rows(mirror, "SELECT count(*) FROM runs") == [(1,)]
+        box.faults.clear()
+        assert not mirror.sync([one, other]).has_skips
+        assert rows(mirror, "FROM sync_errors") == []
 
 
 def test_a_reply_that_never_comes_is_given_up_and_asked_for_again(tmp_path):

@@ -190,6 +190,20 @@ def test_what_a_smaller_page_may_mend_is_not_asked_for_again_and_again(answer):
     assert client.usage.requests == 2
 
 
+ODD = {"errors": [{"message": "something broke", "path": ["project"]}], "data": {"project": None}}
+
+
+@pytest.mark.parametrize(
+    ("document", "status", "requests"),
+    [(DOCUMENT, 200, 2), (DOCUMENT, 400, 1), ("mutation A", 200, 1)],
+)
+def test_an_error_that_nobody_explains_is_asked_about_once_more(document, status, requests):
+    client = client_of(Script(httpx.Response(status, json=ODD)))
+    with pytest.raises(Refused, match="something broke"):
+        client.execute(document, {})
+    assert client.usage.requests == requests
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_refused_and_the_key_stays_here(status):
     script = Script(httpx.Response(status, headers={"location": "https://evil.test/x?sig=s3cr3t"}))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wandb_mirror.errors import MirrorError, Refused, UpstreamBroken
+from wandb_mirror.errors import MirrorError, Refused, Unexplained, UpstreamBroken
 from wandb_mirror.jsontext import dumps
 from wandb_mirror.upstream.replies import (
     LONGEST_QUOTE,
@@ -67,14 +67,28 @@ def test_what_a_server_lacks_is_read_from_the_words_of_many_servers(message, fou
         ("Internal Server Error", UpstreamBroken, True),
         ("service temporarily unavailable", UpstreamBroken, False),
         ("invalid filter", Refused, None),
-        ("internalId is odd", Refused, None),
-        ("", Refused, None),
+        ("internalId is odd", Unexplained, None),
+        ("something broke", Unexplained, None),
+        ("", Unexplained, None),
     ],
 )
 def test_errors_in_a_reply_are_sorted_by_what_to_do_next(message, kind, is_too_large):
     error = judge_errors([{"message": message, "path": ["project"]}], "host")
     assert type(error) is kind
     assert getattr(error, "is_too_large", None) == is_too_large
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("BAD_USER_INPUT", Refused),
+        ("FORBIDDEN", Refused),
+        ("INTERNAL_SERVER_ERROR", UpstreamBroken),
+    ],
+)
+def test_a_code_says_what_a_message_does_not(code, kind):
+    error = judge_errors([{"message": "oh no", "extensions": {"code": code}}], "host")
+    assert type(error) is kind
 
 
 def test_data_that_comes_with_errors_is_not_used():

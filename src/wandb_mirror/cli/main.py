@@ -24,6 +24,7 @@ from wandb_mirror.errors import (
     Retry,
     Skip,
     Stop,
+    Unexplained,
 )
 
 EXIT_CODES: tuple[tuple[type[MirrorError], int, str], ...] = (
@@ -35,6 +36,7 @@ EXIT_CODES: tuple[tuple[type[MirrorError], int, str], ...] = (
     (BadSettings, 2, "a setting or a flag cannot be used"),
     (Stop, 1, "stopped: fix what the message names"),
     (Retry, 75, "upstream unreachable or throttled after all retries"),
+    (Unexplained, 75, "upstream answers an error that it does not explain"),
     (Skip, 3, "done, but for what stands in sync_errors"),
 )
 """What the exit code says, most particular error first; 0 is done, 3 is done with skips."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 
-from wandb_mirror.errors import NotOffered, Unauthorized, WrongServer
+from wandb_mirror.errors import NotOffered, Unauthorized, Unexplained, UpstreamBroken, WrongServer
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.facts import BASE_URL, CAPABILITIES, LEARNED_AT
@@ -51,6 +51,8 @@ class Connection:
                 row = self.upstream.fetch_node(kind, ScopeOf())
             except NotOffered:
                 continue
+            except Unexplained as error:  # without it nothing goes on: the next sync may have it
+                raise UpstreamBroken(str(error)) from error
             if row is None:
                 raise Unauthorized(
                     f"{self.upstream.client.host} does not know the API key from "

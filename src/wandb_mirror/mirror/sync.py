@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +23,12 @@ from wandb_mirror.errors import (
     Refused,
     UpstreamBroken,
 )
-from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.changes import Changes
 from wandb_mirror.mirror.evidence import Evidence
 from wandb_mirror.mirror.facts import STANDING
+from wandb_mirror.mirror.finding import Finding
 from wandb_mirror.mirror.heads import Heads
 from wandb_mirror.mirror.health import write_metrics
 from wandb_mirror.mirror.keeper import MirrorKeeper
@@ -37,12 +37,10 @@ from wandb_mirror.mirror.paths import Target
 from wandb_mirror.mirror.readings import Readings
 from wandb_mirror.mirror.report import ProjectReport, SyncReport
 from wandb_mirror.mirror.sampling import Sampling
-from wandb_mirror.mirror.selection import is_glob, is_wanted, read_run_filter, settle_redaction
+from wandb_mirror.mirror.selection import read_run_filter, settle_redaction
 from wandb_mirror.mirror.standing import Standing
-from wandb_mirror.mirror.targets import find_led
 from wandb_mirror.progress import Progress
 from wandb_mirror.pull.reach import Reach
-from wandb_mirror.pull.walk import walk_listing
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.shapes import Upstream
@@ -72,6 +70,7 @@ class Sync:
     _reach: Reach = field(init=False)
     _standing: Standing = field(init=False)
     _changes: Changes = field(init=False)
+    _finding: Finding = field(init=False)
     _heads: Heads = field(init=False)
     _readings: Readings = field(init=False)
     _sampling: Sampling = field(init=False)
@@ -113,6 +112,9 @@ class Sync:
             self.is_full_refresh,
             read_run_filter(self.settings.sync.run_filter),
             self.since,
+        )
+        self._finding = Finding(
+            self._reach, self._keeper, self.settings.sync, self.report, self.kinds
         )
         self._heads = Heads(self._changes, self._reach, self.kinds)
         self._sampling = Sampling(self.store, self.warehouse, self._reach, self.is_full_refresh)
@@ -193,19 +195,15 @@ class Sync:
             self._publish()
 
     def _pull_target(self, target: Target, *, is_only: bool) -> None:
-        try:
-            projects = list(self._find_projects(target))
-        except NotFound as error:
-            self._note_absent(target, error)
-            if is_only:
-                raise
+        projects = self._finding.find(target, is_only=is_only)
+        if projects is None:
             return
         self.store.add_scope(target.entity, target.project or "", now=self.now())
         places = self._pull_projects(projects)
         listings = Listings(self.store, self._reach, self._keeper, self.now, self.is_full_refresh)
         listings.pull_entity(self.kinds, target.entity, places)
         if target.project is None:
-            places += self._pull_projects(self._find_led())
+            places += self._pull_projects(self._finding.find_led())
         listings.pull_places(self.kinds, places)
 
     def _pull_projects(self, rows: Iterable[Row]) -> list[Place]:
@@ -214,62 +212,6 @@ class Sync:
         self._pulled.update(new)
         waiting = list(new.values())
         return [self._pull_project(row, waiting[number:]) for number, row in enumerate(waiting)]
-
-    def _find_led(self) -> Iterator[Row]:
-        """Save and yield the projects that other kinds lead to: one request an owner of such."""
-        for kind in self.kinds:
-            if kind.holds == "project":
-                for owner, names in find_led(self.store, self.kinds):
-                    try:
-                        found = list(self._find_all(kind, Target(owner, None)))
-                    except NotFound as error:  # listed, but not to be looked into with this key
-                        self.report.projects[-1].notes.append(f"{owner}: {error}")
-                        continue
-                    yield from (row for row in found if row["project"] in names)
-
-    def _find_projects(self, target: Target) -> Iterator[Row]:
-        """Save and yield the rows of the projects that a target names."""
-        for kind in self.kinds:
-            if kind.holds != "project":
-                continue
-            if target.project is not None and not is_glob(target.project):
-                scope = ScopeOf(entity=target.entity, project=target.project)
-                row = self.upstream.fetch_node(kind, scope)
-                if row is None:
-                    raise NotFound(
-                        f"project {target} is absent or not visible to this key; "
-                        "check its name, and whose key is in use with 'wandb-mirror doctor'"
-                    )
-                self._keeper.save(kind, [row], is_whole=True)
-                yield row
-            else:
-                yield from self._find_all(kind, target)
-
-    def _find_all(self, kind: Kind, target: Target) -> Iterator[Row]:
-        """Save and yield the rows of all projects of an entity."""
-        walked = walk_listing(kind, ScopeOf(entity=target.entity), self._reach, expected=None)
-        if walked.seen == 0:
-            raise NotFound(
-                f"no project of entity {target.entity} is visible to this key; check the name, "
-                "or name one project as ENTITY/PROJECT"
-            )
-        for rows in self.store.load_rows(kind, where={"entity": target.entity}):
-            for row in rows:
-                excluded = self.settings.sync.exclude
-                if row["inaccessible_since"] is None and is_wanted(row, target.project, excluded):
-                    yield row
-
-    def _note_absent(self, target: Target, error: NotFound) -> None:
-        """Keep what is there of a project that upstream no longer shows, and say so."""
-        self.report.not_found.append(str(target))
-        for kind in KINDS:
-            if kind.holds == "project" and target.project is not None:
-                where = {"entity": target.entity, "project": target.project}
-                for rows in self.store.load_rows(kind, where=where):
-                    for row in rows:
-                        self.store.mark_inaccessible(kind, row[kind.own_key], now=self.now())
-                        self._keeper.rows_changed += 1
-                self.store.save_error(kind.plural, str(target), str(error), now=self.now())
 
     def _pull_project(self, row: Row, waiting: Sequence[Row]) -> Place:
         """Pull what is read a project at a time; a kind that cannot be does not stop the others."""

@@ -7,7 +7,7 @@ hide the one thing that varies here, ``Retry-After``, behind its own clock.
 
 from __future__ import annotations
 
-from wandb_mirror.errors import Retry, Throttled, UpstreamBroken
+from wandb_mirror.errors import Retry, Throttled, Unexplained, UpstreamBroken
 from wandb_mirror.upstream.replies import TooLargeToAsk
 
 SHORTEST_SECONDS = 2.0
@@ -16,11 +16,16 @@ PATIENCE_SECONDS = 900.0
 """A request that would wait longer than this, all its tries together, is given up."""
 JITTER = 0.25
 TRIES_WHEN_LARGE = 2
-"""What a smaller page may mend is not asked for again and again in the same size."""
+"""What a smaller page may mend, or nobody explains, is not asked for again and again as it is."""
 
 
 def judge_wait(
-    tries: int, error: Retry, *, max_retries: int, jitter: float, waited_seconds: float = 0.0
+    tries: int,
+    error: Retry | Unexplained,
+    *,
+    max_retries: int,
+    jitter: float,
+    waited_seconds: float = 0.0,
 ) -> float | None:
     """Return the seconds to wait after try number ``tries`` failed, or None to give up.
 
@@ -29,7 +34,7 @@ def judge_wait(
     if isinstance(error, TooLargeToAsk):
         return None
     limit = max_retries
-    if isinstance(error, UpstreamBroken) and error.is_too_large:
+    if isinstance(error, Unexplained) or (isinstance(error, UpstreamBroken) and error.is_too_large):
         limit = min(max_retries, TRIES_WHEN_LARGE - 1)
     if tries > limit:
         return None

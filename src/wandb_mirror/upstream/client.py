@@ -23,6 +23,7 @@ from wandb_mirror.errors import (
     Refused,
     Retry,
     Throttled,
+    Unexplained,
     Unreachable,
     UpstreamBroken,
 )
@@ -34,7 +35,7 @@ from wandb_mirror.upstream.backoff import judge_wait
 from wandb_mirror.upstream.connections import open_connections
 from wandb_mirror.upstream.pace import Pace, Usage
 from wandb_mirror.upstream.parts import NOTHING_LEFT, judge_file, judge_part
-from wandb_mirror.upstream.replies import judge_status, read_data, read_date
+from wandb_mirror.upstream.replies import NEVER_RETRIED, judge_status, read_data, read_date
 
 MEGABYTE = 1_000_000
 Sent = TypeVar("Sent")
@@ -88,8 +89,10 @@ class Client:
     def execute(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Send a document and return the ``data`` of the reply, after as many tries as it takes.
 
-        Raises ``Unauthorized``, ``Refused``, ``MissingFields``, ``BudgetSpent``, ``Interrupted``,
-        and after the last try ``Throttled``, ``Unreachable`` or ``UpstreamBroken``.
+        An error that the server does not explain may pass, so it is asked once more; what a
+        mutation is answered is an answer. Raises ``Unauthorized``, ``Refused``, ``MissingFields``,
+        ``BudgetSpent``, ``Interrupted``, and after the last try ``Throttled``, ``Unreachable``,
+        ``UpstreamBroken`` or ``Unexplained``.
         """
         return self._try(lambda: self._send(document, variables))
 
@@ -129,7 +132,7 @@ class Client:
             self._pace.begin_request(is_retry=tries > 1)
             try:
                 return send()
-            except Retry as error:
+            except (Retry, Unexplained) as error:
                 wait = judge_wait(
                     tries,
                     error,
@@ -168,7 +171,12 @@ class Client:
         if status == httpx.codes.TOO_MANY_REQUESTS:
             self._pace.count_throttled()
         judge_status(status, reply_headers, self.host, body)
-        return read_data(body, self.host)
+        try:
+            return read_data(body, self.host)
+        except Unexplained as error:
+            if status in NEVER_RETRIED or document.startswith("mutation"):
+                raise Refused(str(error)) from error
+            raise
 
     def _note_time(self, date: datetime | None) -> None:
         if date is not None:

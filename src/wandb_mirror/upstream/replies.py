@@ -22,6 +22,7 @@ from wandb_mirror.errors import (
     Refused,
     Throttled,
     Unauthorized,
+    Unexplained,
     UpstreamBroken,
 )
 from wandb_mirror.jsontext import loads
@@ -59,6 +60,12 @@ smaller questions are asked."""
 _FORBIDDEN = re.compile(
     r"permission|forbidden|unauthori[sz]ed|not authori[sz]ed|access denied", re.IGNORECASE
 )
+_FINAL = re.compile(
+    r"invalid|malformed|syntax|pars(?:e|ing)|not (?:found|allowed|supported|accept)|unsupported"
+    r"|unknown|must |required|expect|exceed|too many|at most|no such|does not|doesn't|cannot|can't",
+    re.IGNORECASE,
+)
+"""Words of an answer to the question: asking the same again brings the same."""
 _HIDDEN = (
     (re.compile(r"(https?://[^\s?\"'<>]*)\?[^\s\"'<>]*"), r"\1?[hidden]"),
     (re.compile(r"\b(basic|bearer)\s+[\w.~+/=:-]+", re.IGNORECASE), r"\1 [hidden]"),
@@ -183,6 +190,8 @@ def judge_errors(errors: Sequence[Any], host: str) -> MirrorError:
     messages = [_message_of(error) for error in errors]
     missing = [found for error in errors if (found := _missing_of(error))]
     text = f"{host} answers an error: {'; '.join(map(_scrub, messages[:3]))}"
+    codes = [code for error in errors if (code := _code_of(error))]
+    messages += codes
     if missing:
         return MissingFields(missing, text)
     if any(map(_FORBIDDEN.search, messages)):
@@ -191,7 +200,16 @@ def judge_errors(errors: Sequence[Any], host: str) -> MirrorError:
         return UpstreamBroken(text, is_too_large=True)
     if any(map(_PASSING.search, messages)):
         return UpstreamBroken(text)
-    return Refused(text)
+    if codes or any(map(_FINAL.search, messages)):
+        return Refused(text)
+    return Unexplained(text)
+
+
+def _code_of(error: Any) -> str:
+    """Return the code by which a server says what sort of error it is; empty where it does not."""
+    extensions = error.get("extensions") if isinstance(error, dict) else None
+    code = extensions.get("code") if isinstance(extensions, dict) else None
+    return code.replace("_", " ") if isinstance(code, str) else ""
 
 
 def _message_of(error: Any) -> str:
