@@ -19,6 +19,7 @@ test: .venv/.dev
 docs: .venv/.dev
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/parity.py
+	$(BIN)/python docs/pictures.py
 
 bench: .venv/.dev
 	$(BIN)/python bench/run.py

@@ -92,9 +92,10 @@ def test_the_public_names_are_sorted_and_there():
     assert all(hasattr(wandb_mirror, name) for name in wandb_mirror.__all__)
 
 
-def test_the_pages_that_are_made_from_code_are_up_to_date():
+@pytest.mark.parametrize("script", ["generate.py", "pictures.py"])
+def test_the_pages_and_pictures_that_are_made_from_code_are_up_to_date(script):
     done = subprocess.run(
-        [sys.executable, ROOT / "docs" / "generate.py", "--check"],
+        [sys.executable, ROOT / "docs" / script, "--check"],
         capture_output=True,
         text=True,
         check=False,

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from wandb_mirror.cli.context import Wish
 from wandb_mirror.cli.text import readable
 from wandb_mirror.errors import BadSettings
 from wandb_mirror.jsontext import dumps
@@ -86,7 +87,9 @@ def _write_table(answer: Answer, sink: IO[str]) -> None:
         rows += 1
     console.print(table)
     more = f" ({count - shown} more columns: --format json)" if count > shown else ""
-    click.echo(f"{rows} row{'' if rows == 1 else 's'}{more}", err=True)
+    wish = click.get_current_context().find_object(Wish)
+    if wish is not None:
+        wish.say(f"{rows} row{'' if rows == 1 else 's'}{more}")
 
 
 def _write_markdown(answer: Answer, sink: IO[str]) -> None:

@@ -93,6 +93,9 @@ for command in (
     *care.COMMANDS,
     *try_out.COMMANDS,
 ):
+    if command.help:
+        # click's mark before lines that stay apart is a control character, which no docstring holds
+        command.help = command.help.replace("\\b\n", "\b\n")
     cli.add_command(command)
 
 

@@ -123,7 +123,8 @@ def demonstrate(wish: Wish, folder: Path, size: Size) -> None:
             folder, environ=environ, progress=make_progress(is_quiet=wish.is_quiet)
         )
         report = mirror.sync([ENTITY])
-        say_report(report, mirror.published_path)
+        if not wish.is_quiet:
+            say_report(report, mirror.published_path)
     wish.say("the server is stopped; everything below is answered by the mirror")
     with mirror.read() as published:
         [(entity, project), *_] = published.rows(

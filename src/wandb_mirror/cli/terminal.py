@@ -16,9 +16,11 @@ from rich.progress import Progress as Bars
 
 from wandb_mirror.cli.text import readable
 from wandb_mirror.jsontext import dumps
+from wandb_mirror.kinds import kind_named
 from wandb_mirror.progress import Progress, Silence
 
 if TYPE_CHECKING:
+    from wandb_mirror.kinds.spec import Kind
     from wandb_mirror.mirror.doctor import Finding
     from wandb_mirror.mirror.report import SyncReport
     from wandb_mirror.mirror.verify import Verdict
@@ -172,14 +174,24 @@ def say_report(report: SyncReport, published_path: Path) -> None:
 
 
 def _describe(seen: Mapping[str, int], changed: Mapping[str, int]) -> str:
-    """Return counts for people, of what there is: ``200 runs (3 changed), 5 sweeps``."""
-    parts = []
-    for kind, count in seen.items():
-        new = changed.get(kind, 0)
-        if count or new:
-            what = f"{count} {kind.replace('_', ' ')}"
-            parts.append(f"{what} ({new} changed)" if new else what)
-    return ", ".join(parts) or "nothing"
+    """Return counts for people: ``200 runs (3 changed), 5 sweeps``, or ``all new: 200 runs``."""
+    there = {plural: count for plural, count in seen.items() if count or changed.get(plural)}
+    is_new = bool(there) and all(changed.get(each, 0) >= there[each] for each in there)
+    parts = [
+        _count(kind_named(plural), count, changed.get(plural, 0), is_new=is_new)
+        for plural, count in there.items()
+    ]
+    return ("all new: " if is_new else "") + (", ".join(parts) or "nothing")
+
+
+def _count(kind: Kind, count: int, news: int, *, is_new: bool) -> str:
+    """Return how much of a kind there is, and how much of it is news where not all is."""
+    if not kind.is_stored:  # scopes were looked at, and rows were read
+        scope = kind.scope if count == 1 else f"{kind.scope}s"
+        rows = f" ({news:,} rows)" if news else ""
+        return f"{kind.plural.replace('_', ' ')} of {count:,} {scope}{rows}"
+    word = (kind.name if count == 1 else kind.plural).replace("_", " ")
+    return f"{count:,} {word} ({news:,} changed)" if news and not is_new else f"{count:,} {word}"
 
 
 MOST_SHOWN = 20
