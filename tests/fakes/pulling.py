@@ -14,6 +14,7 @@ from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply, StepsReq
 from wandb_mirror.kinds.spec import IN_PROJECT, At, Field, Kind, Type
 from wandb_mirror.progress import Silence
 from wandb_mirror.pull.reach import Reach
+from wandb_mirror.upstream.capabilities import Capabilities
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001  (naive UTC, as the mirror keeps times)
 
@@ -91,6 +92,7 @@ class FakeUpstream:
     before_reply: Callable[[FakeUpstream], None] | None = None
     fail: Callable[[str, Any], Exception | None] = lambda *_: None
     requests: list[tuple[str, Any]] = field(default_factory=list)
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     def can_seek(self, kind: Kind) -> bool:
         return self.seeks
@@ -197,6 +199,9 @@ class FakeKeeper:
         return len(missing)
 
     def set_aside(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
+        self.aside[own_key] = problem
+
+    def note_shortfall(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
         self.aside[own_key] = problem
 
     def put_back(self, kind: Kind, scope: ScopeOf, own_keys: Collection[str]) -> None:

@@ -279,6 +279,7 @@ type Run {
   config: JSONString
   summaryMetrics: JSONString
   systemMetrics: JSONString
+  sampledHistory(specs: [JSONString!]!): [JSON!]
   history(minStep: Int64, maxStep: Int64, samples: Int): [String!]
   parquetHistory(liveKeys: [String!]!): ParquetHistory
   eventsLineCount: Int

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from fakes.serving import SCHEMA, Server, upstream_of, without
 from wandb_mirror.errors import NotOffered, Refused
-from wandb_mirror.kinds.pages import ScopeOf
+from wandb_mirror.kinds.history import HISTORY
+from wandb_mirror.kinds.pages import ScopeOf, StepsRequest
 from wandb_mirror.kinds.run import RUN
 from wandb_mirror.upstream.asking import locate
 from wandb_mirror.upstream.capabilities import Capabilities
@@ -86,6 +87,19 @@ def test_what_another_worker_has_learned_meanwhile_is_no_reason_to_give_up():
     server.refuses = learn_elsewhere
     upstream.fetch_listing_page(RUN, SCOPE, fields="light", first=5)
     assert len(server.documents) == 2
+
+
+def test_what_another_worker_found_to_be_missing_for_good_is_not_offered_rather_than_refused():
+    server = Server(projects=[])
+    upstream = upstream_of(server)
+
+    def learn_elsewhere(_):
+        upstream.capabilities.learn(["project.run.history(minStep)"])
+        return 'Unknown argument "minStep" on field "Run.history".'
+
+    server.refuses = learn_elsewhere
+    with pytest.raises(NotOffered, match="minStep"):
+        upstream.fetch_steps(HISTORY, SCOPE, [StepsRequest("r1", 0, 10)])
 
 
 def document():

@@ -13,7 +13,9 @@ from wandb_mirror.upstream.capabilities import Capabilities
 from wandb_mirror.upstream.documents import (
     can_name,
     exports_document,
+    index_document,
     listing_document,
+    metrics_document,
     node_document,
     nodes_document,
     samples_document,
@@ -36,9 +38,11 @@ def documents_of(kind, capabilities):
         windows = [StepsRequest("r1", 0, 10), StepsRequest("r2", 5, 9, is_first=False)]
         yield steps_document(kind, SCOPE, capabilities, windows)
         yield exports_document(kind, SCOPE, capabilities, ["r1", "r2"])
+        yield index_document(kind, SCOPE, capabilities, ["r1", "r2"])
+        yield metrics_document(kind, SCOPE, capabilities, [("r1", ["{}"]), ("r2", [])])
         return
     if kind.shape == "samples":
-        yield samples_document(kind, SCOPE, capabilities, ["r1", "r2"])
+        yield samples_document(kind, SCOPE, capabilities, ["r1", "r2"], samples=9)
         return
     if kind.shape == "node" or kind.node_path:
         yield node_document(kind, SCOPE, capabilities)
@@ -79,11 +83,8 @@ def test_every_field_is_asked_for_once_under_its_column(kind):
                 re.findall(rf"^ *(?:\.\.\. on \w+ {{ )?{column}: \w", document.text, re.MULTILINE)
             )
             # Of two windows only the first asks for the fields; of two objects both do.
-            assert times == (
-                2
-                if document.text.startswith(("query Nodes", "query Exports", "query Samples"))
-                else 1
-            )
+            of_each = ("query Nodes", "query Exports", "query Samples", "query Index")
+            assert times == (2 if document.text.startswith(of_each) else 1)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)

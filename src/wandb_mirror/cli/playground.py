@@ -93,17 +93,18 @@ def make_world(size: Size) -> World:
     )
 
 
-def serve(size: Size, *, port: int, latency_ms: float) -> None:
+def serve(size: Size, *, port: int, latency_ms: float, is_older: bool = False) -> None:
     """Serve a generated world until a signal comes."""
     world = make_world(size)
-    from wandb_mirror.sandbox import Behaviour, run_server  # noqa: PLC0415
+    from wandb_mirror.sandbox import OLDER, Behaviour, run_server  # noqa: PLC0415
 
     def announce(base_url: str) -> None:
         click.echo(f"serving {base_url} until Ctrl-C; in another terminal:", err=True)
         click.echo(f"export WANDB_BASE_URL={base_url} WANDB_API_KEY={world.api_key}")
         click.echo(f"wandb-mirror sync {ENTITY}", err=True)
 
-    run_server(world, Behaviour(latency_ms=latency_ms), port=port, on_ready=announce)
+    behaviour = Behaviour(latency_ms=latency_ms, lacks=OLDER if is_older else frozenset())
+    run_server(world, behaviour, port=port, on_ready=announce)
 
 
 def demonstrate(wish: Wish, folder: Path, size: Size) -> None:

@@ -29,14 +29,17 @@ def sized(command: click.Command) -> click.Command:
 @click.command("sandbox")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.")
 @click.option("--latency-ms", type=click.FloatRange(0), default=0.0, help="Added to each reply.")
-def sandbox_command(port: int, latency_ms: float, **size: int) -> None:
+@click.option(
+    "--older", is_flag=True, help="As a server from before windows of steps, exports and the like."
+)
+def sandbox_command(port: int, latency_ms: float, *, older: bool, **size: int) -> None:
     """Serve generated data as a W&B server would, on loopback, until Ctrl-C.
 
     Needs the extra 'sandbox': pip install 'wandb-mirror[sandbox]'.
     """
     from wandb_mirror.cli.playground import Size, serve  # noqa: PLC0415
 
-    serve(Size(**size), port=port, latency_ms=latency_ms)
+    serve(Size(**size), port=port, latency_ms=latency_ms, is_older=older)
 
 
 @click.command("demo")

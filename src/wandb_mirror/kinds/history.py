@@ -7,6 +7,10 @@ the number of rows in the window, which ``maxStep - minStep`` always is. Rows ar
 Exports: ``parquetHistory`` names Parquet files behind signed URLs, in no order, written minutes to
 hours after the rows, and the ``_step`` of each row that is in none (``liveData``). Long histories
 are read from there first.
+Older servers: without ``minStep`` and ``maxStep`` rows come from ``sampledHistory``, metric by
+metric as ``historyKeys`` lists them, each with as many ``samples`` as its window has steps; without
+that all at once, with more ``samples`` than any run has rows. Such a run is read whole whenever it
+has changed, and is ``partial`` where fewer rows or values come than upstream counts.
 ``historyKeys.lastStep`` says where history ends; ``historyLineCount`` how many lines were logged.
 History lives in the warehouse alone: its columns are the metrics themselves.
 """
@@ -27,6 +31,7 @@ HISTORY = Kind(
     scope="run",
     switched_by="history",
     path=(IN_PROJECT, At("run", (("name", "run_id"),)), At("history")),
+    sampled=At("sampledHistory"),
     exports=At("parquetHistory", constants=(("liveKeys", '["_step"]'),)),
     key=("project_id", "run_id"),
     counted_by="history_line_count",

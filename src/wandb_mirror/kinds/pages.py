@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -87,6 +87,11 @@ class Saved:
     keys_changed: Sequence[str] = field(default_factory=tuple)
 
 
+Way = Literal["window", "by metric", "whole"]
+"""How rows came. window: every row of a window of steps. by metric: the same, asked for metric by
+metric, as samples of no more rows than were asked for. whole: all rows of the run at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepsRequest:
     """A window of one run's steps: ``min_step`` inclusive, ``max_step`` exclusive."""
@@ -96,6 +101,8 @@ class StepsRequest:
     max_step: int
     is_first: bool = True
     """Whether to ask also how many lines there are and where they end."""
+    metrics: Mapping[str, int] | None = None
+    """The metrics to ask for one by one, where a server has no other way; None where not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,11 @@ class StepsReply:
     """The run's largest step, -1 without history; None where the server does not say."""
     exists: bool = True
     """False where upstream shows no such run."""
+    way: Way = "window"
+    metrics: Mapping[str, int] | None = None
+    """Upstream's index: how many values each metric has; where rows were asked for by metric."""
+    values: int = 0
+    """How many values came of the metrics in the index."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,9 @@ class Kind:
     """The scope that each object of this kind is, for kinds that are looked for inside it."""
     exports: At | None = None
     """Where a parent names the files that hold its steps, as far as they are written."""
+    sampled: At | None = None
+    """Where a parent hands out samples of its steps, metric by metric, with windows of their own:
+    for servers that cannot be asked for a window of all."""
     contents: tuple[At, ...] = ()
     """Where upstream hands out the bytes of objects: a connection of files that takes names."""
     live_while: tuple[str, frozenset[str]] | None = None

@@ -96,12 +96,16 @@ class MirrorKeeper:
 
     def set_aside(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
         """Record one object that could not be read; it is tried again by the next sync."""
+        self.note_shortfall(kind, scope, own_key, problem)
+        if kind.shape == "steps" and scope.project_id is not None:
+            self.warehouse.set_history_status(scope.project_id, [own_key], "failed")
+
+    def note_shortfall(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
+        """Record what is missing of an object that was kept as far as it came."""
         key = error_key(scope, own_key)
         self.store.save_error(kind.plural, key, problem, now=self.now())
         self._set_aside.add((kind.plural, key))
         self.problems += 1
-        if kind.shape == "steps" and scope.project_id is not None:
-            self.warehouse.set_history_status(scope.project_id, [own_key], "failed")
 
     def put_back(self, kind: Kind, scope: ScopeOf, own_keys: Collection[str]) -> None:
         """Forget that these were set aside: they have been read."""
@@ -124,7 +128,8 @@ class MirrorKeeper:
         self.rows_changed += self.warehouse.save_steps(
             [_doubted(page) if page.run_id in self.rewound else page for page in pages]
         )
-        self.put_back(kind, scope, [page.run_id for page in pages if page.max_step is None])
+        read = [page for page in pages if page.max_step is None and page.cursor.status != "partial"]
+        self.put_back(kind, scope, [page.run_id for page in read])
         self.between_saves()
 
     def save_samples(self, kind: Kind, scope: ScopeOf, found: Sequence[Samples]) -> int:

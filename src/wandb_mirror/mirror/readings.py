@@ -25,6 +25,7 @@ from wandb_mirror.pull.steps import walk_steps
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.exports import has_exports
+from wandb_mirror.upstream.steps import has_windows
 from wandb_mirror.warehouse.warehouse import Warehouse
 
 FAR_BEHIND = 10_000
@@ -126,6 +127,9 @@ class Readings:
             if empty:
                 self.keeper.save_steps(kind, scope, empty)
         due.sort(reverse=True)
+        if not has_windows(self.reach.upstream, kind):
+            # What samples hold back shows in counts of the whole run alone.
+            return {own_key: (0, has_ended, count) for _, own_key, (_, has_ended, count) in due}
         return {own_key: start for _, own_key, start in due}
 
     def judge(

@@ -23,6 +23,7 @@ from wandb_mirror.pull.plan import plan_window
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.store.digest import digest_light
 from wandb_mirror.store.store import Store
+from wandb_mirror.upstream.steps import fetch_steps
 from wandb_mirror.warehouse.warehouse import Warehouse
 
 
@@ -199,7 +200,8 @@ class Verifier:
             )
             end = min(step + width, cursor.next_step)
             request = StepsRequest(run_id, step, end, is_first=False)
-            [reply] = self.reach.upstream.fetch_steps(kind, scope, [request])
+            [reply] = fetch_steps(self.reach.upstream, kind, scope, [request])
+            end = cursor.next_step if reply.way == "whole" else end
             content = parse_steps(run_id, reply.lines, min_step=step, max_step=end)
             if cursor.status == "selected":
                 content = select_metrics(content, self.reach.metrics)

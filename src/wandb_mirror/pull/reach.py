@@ -33,6 +33,9 @@ class Keeper(Protocol):
     def set_aside(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
         """Record one object that could not be read; it is tried again by the next sync."""
 
+    def note_shortfall(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
+        """Record what is missing of an object that was kept as far as it came."""
+
     def put_back(self, kind: Kind, scope: ScopeOf, own_keys: Collection[str]) -> None:
         """Forget that these were set aside: they have been read."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from wandb_mirror.history.columns import StepColumns, StepsPage
@@ -12,11 +12,14 @@ from wandb_mirror.kinds.pages import (
     HistoryStatus,
     ScopeOf,
     StepsRequest,
+    Way,
 )
 from wandb_mirror.pull.plan import LARGEST_WINDOW, join_steps, plan_window
 
 EMPTY_WINDOWS = 12
 """Windows in a row without a row, each twice as wide, after which history counts as ended."""
+FEWEST_ROWS = 25
+"""A window for fewer rows is never asked for: what cannot be had even so is set aside."""
 MOST_REPAIRS = 50
 """Windows that are read again beside exports; more, and pages are read from the start."""
 
@@ -30,6 +33,9 @@ class Answer:
     line_count: int | None
     last_step: int | None
     exists: bool
+    way: Way = "window"
+    metrics: Mapping[str, int] | None = None
+    values: int = 0
 
 
 @dataclass(slots=True)
@@ -56,12 +62,18 @@ class Reading:
     """The step from which pages are read where there are no files: all before it is stored."""
     is_selected: bool = False
     """Whether only some metrics are wanted."""
+    way: Way = "window"
+    metrics: Mapping[str, int] | None = None
+    """Where rows come metric by metric: how many values upstream counts of each."""
+    values_read: int = 0
+    _came_before: int | None = None
+    """Rows and values that an earlier reading brought, in wider windows."""
 
     def window(self) -> StepsRequest:
         """Return the next window to ask for."""
         if self.repairs:
             first, stop = self.repairs[0]
-            return StepsRequest(self.run_id, first, stop, is_first=False)
+            return StepsRequest(self.run_id, first, stop, is_first=False, metrics=self.metrics)
         width = plan_window(
             next_step=self.next_step,
             last_step=self.last_step,
@@ -70,7 +82,8 @@ class Reading:
         )
         if self.last_step is None:
             width = min(LARGEST_WINDOW, width << min(self.empties, 20))
-        return StepsRequest(self.run_id, self.next_step, self.next_step + width, self.is_first)
+        stop = self.next_step + width
+        return StepsRequest(self.run_id, self.next_step, stop, self.is_first, self.metrics)
 
     def take(self, answer: Answer, asked: StepsRequest, scope: ScopeOf) -> StepsPage:
         """Move past an answer and return it as a page with the cursor that goes with it."""
@@ -81,11 +94,15 @@ class Reading:
             self.is_first = False
             self.line_count = self.line_count if answer.line_count is None else answer.line_count
             self.last_step = answer.last_step
+            self.way, self.metrics = answer.way, answer.metrics
+        self.values_read += answer.values
         self.rows_read += answer.lines
         self.empties = 0 if answer.lines else self.empties + 1
         self.next_step = asked.max_step
         is_last = self._is_past_the_end(asked)
-        if is_last and self.last_step is not None:
+        if self.way == "whole" and len(answer.content.steps):
+            self.next_step = max(asked.min_step, answer.content.steps[-1].as_py() + 1)
+        elif is_last and self.last_step is not None:
             self.next_step = max(asked.min_step, self.last_step + 1)
         stop = None if is_last else asked.max_step
         return self._page(scope, asked.min_step, stop, answer.content)
@@ -120,8 +137,40 @@ class Reading:
 
     @property
     def is_short(self) -> bool:
-        """Whether files and pages together held fewer rows than upstream counts."""
-        return self.from_files and self.line_count is not None and self.rows_read < self.line_count
+        """Whether there were fewer rows or values than upstream counts.
+
+        Windows say all that there is; files may be unfinished, samples may be no more than that.
+        """
+        if self.way == "window" and not self.from_files:
+            return False
+        if self.line_count is not None and self.rows_read < self.line_count:
+            return True
+        return not self.from_files and self.values_read < sum((self.metrics or {}).values())
+
+    def narrow(self) -> bool:
+        """Start over where that may bring more; False where it cannot.
+
+        After files, by pages; after samples, by fewer at a time, as long as more come for it.
+        """
+        if self.from_files:
+            self.restart()
+            return True
+        came = self.rows_read + self.values_read
+        if self.way == "whole" or self.rows <= FEWEST_ROWS or came <= (self._came_before or -1):
+            return False
+        self._came_before, self.rows = came, max(FEWEST_ROWS, self.rows // 2)
+        self.restart()
+        return True
+
+    @property
+    def shortfall(self) -> str:
+        """What upstream holds back, for people."""
+        metrics = self.metrics or {}
+        values = f" and {self.values_read} of {sum(metrics.values())} values" if metrics else ""
+        return (
+            f"upstream hands out {self.rows_read} of {self.line_count} rows{values}: "
+            "it has no windows of steps, and its samples lack some"
+        )
 
     def go_by_pages(self) -> None:
         """Read by pages what is not stored: all of it where files have replaced what was."""
@@ -131,7 +180,7 @@ class Reading:
 
     def restart(self) -> None:
         """Read the whole history by pages."""
-        self.next_step = self.rows_read = self.empties = 0
+        self.next_step = self.rows_read = self.values_read = self.empties = 0
         self.repairs = []
         self.is_first = True
         self.wants_exports = self.from_files = False
@@ -145,6 +194,8 @@ class Reading:
             status = "complete" if self.has_ended else "live"
             if self.is_selected:
                 status = "selected"
+            if self.is_short:
+                next_step, status = 0, "partial"
         cursor = HistoryCursor(next_step, self.line_count, status, self.has_ended)
         return StepsPage(scope.project_id or "", self.run_id, first, stop, content, cursor)
 
@@ -155,6 +206,8 @@ class Reading:
         has sent as many lines as it counts; one that does not count either, until nothing has come
         for long.
         """
+        if self.way == "whole":
+            return True
         if self.last_step is not None:
             return asked.max_step > self.last_step
         if asked.max_step >= LARGEST_WINDOW:

@@ -24,8 +24,9 @@ from wandb_mirror.pull import exports
 from wandb_mirror.pull.exports import Asked, Exported, find_exports, read_on
 from wandb_mirror.pull.pool import Pool
 from wandb_mirror.pull.reach import Reach
-from wandb_mirror.pull.reading import Answer, Reading
+from wandb_mirror.pull.reading import FEWEST_ROWS, Answer, Reading
 from wandb_mirror.pull.walk import Walked
+from wandb_mirror.upstream.steps import fetch_steps
 
 WINDOWS_A_REQUEST, RUNS_A_REQUEST = 2, 100
 """A request asks for several short histories, up to so many windows' lines and so many runs."""
@@ -35,8 +36,6 @@ LINES_TOGETHER = 20_000
 BYTES_TOGETHER = 16_000_000
 SECONDS_TOGETHER = 2.0
 """Pages wait to be saved in one transaction until there are so many lines or bytes, or so long."""
-FEWEST_ROWS = 25
-"""A window for fewer rows than this that upstream still cannot serve sets the run aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,15 +210,22 @@ class _Walk:
                 self._finish(reading)
                 continue
             page = reading.take(answer, asked, self.scope)
-            if page.max_step is None and reading.is_short:
-                reading.restart()
+            if page.max_step is None and reading.is_short and reading.narrow():
                 self._going_on.append([reading])
                 continue
             self._keep(page)
+            if page.max_step is None and reading.is_short:
+                self._tell_shortfall(reading)
             if page.max_step is None:
                 self._finish(reading)
             else:
                 self._going_on.append([reading])
+
+    def _tell_shortfall(self, reading: Reading) -> None:
+        """Say what a run lacks that was read as far as it goes; its rows are saved before."""
+        self.save()
+        self.set_aside += 1
+        self.reach.keeper.note_shortfall(self.kind, self.scope, reading.run_id, reading.shortfall)
 
     def _finish(self, reading: Reading) -> None:
         self.seen += 1
@@ -262,7 +268,7 @@ def _fetch(
 ) -> Windows:
     """Fetch one window of each reading; what concerns these runs alone is returned, not raised."""
     try:
-        replies = reach.upstream.fetch_steps(kind, scope, asked)
+        replies = fetch_steps(reach.upstream, kind, scope, asked)
         answers = [
             _read(each, reply, reach.metrics) for each, reply in zip(asked, replies, strict=True)
         ]
@@ -278,8 +284,15 @@ def _fetch(
 
 
 def _read(asked: StepsRequest, reply: StepsReply, metrics: Sequence[str]) -> Answer:
-    content = parse_steps(
-        asked.run_id, reply.lines, min_step=asked.min_step, max_step=asked.max_step
+    max_step = None if reply.way == "whole" else asked.max_step
+    content = parse_steps(asked.run_id, reply.lines, min_step=asked.min_step, max_step=max_step)
+    return Answer(
+        select_metrics(content, metrics),
+        len(reply.lines),
+        reply.line_count,
+        reply.last_step,
+        reply.exists,
+        reply.way,
+        reply.metrics,
+        reply.values,
     )
-    content = select_metrics(content, metrics)
-    return Answer(content, len(reply.lines), reply.line_count, reply.last_step, reply.exists)

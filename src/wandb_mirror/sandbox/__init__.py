@@ -6,12 +6,13 @@ the standard library comes with the extra ``sandbox``.
 
 from __future__ import annotations
 
-from wandb_mirror.sandbox.behaviour import Behaviour, ExportShape, RateLimit
+from wandb_mirror.sandbox.behaviour import OLDER, Behaviour, ExportShape, RateLimit
 from wandb_mirror.sandbox.generate import WorldOptions, generate_world, warm_up
 from wandb_mirror.sandbox.sandbox import Sandbox, run_server
 from wandb_mirror.sandbox.world import World
 
 __all__ = [
+    "OLDER",
     "Behaviour",
     "ExportShape",
     "RateLimit",

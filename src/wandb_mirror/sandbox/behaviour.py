@@ -17,6 +17,18 @@ FEATURES = frozenset(
 """Names of W&B's client for what the sandbox does as newer servers do."""
 
 
+OLDER = frozenset(
+    {
+        "Run.history(minStep)",
+        "Run.history(maxStep)",
+        "Run.parquetHistory",
+        "Run.updatedAt",
+        "Run.logLines(useImprovedPagination)",
+    }
+)
+"""What a server lacks from before histories could be read by windows of steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """How many requests are served in how many seconds; the rest are answered with 429."""
@@ -69,6 +81,8 @@ class Behaviour:
     """Documents that ask for more at once, each under a name of its own, are refused."""
     max_window_bytes: int | None = None
     """A reply with more bytes of history rows than this becomes ``too_large_status``."""
+    max_samples: int | None = None
+    """More rows than this never come for one question that asks for samples."""
     max_log_page_bytes: int | None = None
     """A page of console lines ends before it is larger, and then says that nothing follows."""
     rate_limit: RateLimit | None = None

@@ -69,12 +69,18 @@ def _weigh(ask: Ask, size: int) -> None:
 
 
 def _history(run: Run, ask: Ask) -> Raw:
-    samples = ask.get("samples")
     lines = run.history.lines(ask.get("minStep"), ask.get("maxStep"))
-    chosen = sample(_lines(ask, lines), DEFAULT_SAMPLES if samples is None else samples)
+    chosen = sample(_lines(ask, lines), _most(ask, ask.get("samples")))
     array = _as_array(chosen)
     _weigh(ask, len(array))
     return array
+
+
+def _most(ask: Ask, samples: int | None) -> int:
+    """Return how many rows come for a question that asks for so many samples."""
+    most = DEFAULT_SAMPLES if samples is None else samples
+    limit = ask.context.behaviour.max_samples
+    return most if limit is None else min(most, limit)
 
 
 def _events(run: Run, ask: Ask) -> Raw:
@@ -95,7 +101,7 @@ def _sampled_history(run: Run, ask: Ask) -> list[Any]:
         lines = run.history.lines(spec.get("minStep"), None if max_step is None else max_step + 1)
         rows = [_pick(json.loads(line), keys) for line in _lines(ask, lines)]
         whole = [row for row in rows if len(row) == len(set(keys))]
-        chosen = sample_rows(whole, spec.get("samples", DEFAULT_SAMPLES))
+        chosen = sample_rows(whole, _most(ask, spec.get("samples")))
         if ask.context.behaviour.max_window_bytes is not None:
             _weigh(ask, len(json.dumps(chosen)))
         replies.append(chosen)

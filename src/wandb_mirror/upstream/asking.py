@@ -33,8 +33,12 @@ def ask(
             return client.execute(document.text, document.variables), document
         except MissingFields as error:
             names = {name for each in error.missing for name in locate(document, each)}
-            # another thread may have learned the same meanwhile: then the next document differs
-            if not capabilities.learn(names) and make().text == document.text:
+            if capabilities.learn(names):
+                continue
+            # another thread may have learned the same meanwhile: then the next document differs,
+            # or it cannot be asked at all
+            is_told = make().text != document.text or _find_lacking(capabilities, kind, document)
+            if not is_told:
                 raise Refused(str(error)) from error
 
 

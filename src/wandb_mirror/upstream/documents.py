@@ -202,26 +202,18 @@ def steps_document(
     asks (core/internal/runhistoryreader/livedata.go).
     """
     writer = Writer(kind, scope, capabilities)
-    *before, parent, last = kind.path
-    place = place_of((*before, parent))
-    with writer.down(before):
-        for number, each in enumerate(requests):
-            arguments = [
-                (argument, writer.bind(f"{part}_{number}", "String!", getattr(each, part)))
-                for argument, part in parent.arguments
-            ]
-            width = each.max_step - each.min_step
-            window = [
-                ("minStep", writer.bind(f"min_{number}", STEP_SCALAR, each.min_step)),
-                ("maxStep", writer.bind(f"max_{number}", STEP_SCALAR, each.max_step)),
-                ("samples", writer.bind(f"samples_{number}", "Int", width)),
-            ]
-            writer.require(place, parent.arguments)
-            writer.require(f"{place}.{last.field}", window)
-            with writer.inside(f"{alias_of(number)}: {parent.field}", place, arguments):
-                if each.is_first:
-                    writer.fields(kind.fields)
-                writer.open(f"lines: {last.field}", f"{place}.{last.field}", window, "")
+    field = kind.path[-1].field
+    parents = writer.parents(kind.path[:-1], [each.run_id for each in requests])
+    for number, (each, place) in enumerate(zip(requests, parents, strict=True)):
+        window = [
+            ("minStep", writer.bind(f"min_{number}", STEP_SCALAR, each.min_step)),
+            ("maxStep", writer.bind(f"max_{number}", STEP_SCALAR, each.max_step)),
+            ("samples", writer.bind(f"samples_{number}", "Int", each.max_step - each.min_step)),
+        ]
+        if each.is_first:
+            writer.fields(kind.fields)
+        writer.require(f"{place}.{field}", window)
+        writer.open(f"lines: {field}", f"{place}.{field}", window, "")
     return writer.finish("Steps")
 
 
@@ -232,47 +224,61 @@ def exports_document(
     if kind.exports is None:
         raise ValueError(f"kind {kind.name}: its steps are in no files")
     writer = Writer(kind, scope, capabilities)
-    *before, parent, _ = kind.path
-    place = place_of((*before, parent))
-    inside = f"{place}.{kind.exports.field}"
-    with writer.down(before):
-        writer.require(place, parent.arguments)
-        for number, own_key in enumerate(own_keys):
-            arguments = [
-                (argument, writer.bind(f"{part}_{number}", "String!", own_key))
-                for argument, part in parent.arguments
-            ]
-            with writer.inside(f"{alias_of(number)}: {parent.field}", place, arguments):
-                writer.fields(kind.fields)
-                writer.require(inside, kind.exports.constants)
-                with writer.inside(
-                    f"exports: {kind.exports.field}", inside, kind.exports.constants
-                ):
-                    writer.line("parquetUrls", f"{inside}.parquetUrls")
-                    writer.line("liveData", f"{inside}.liveData")
-    writer.needs |= {f"{inside}.parquetUrls", f"{inside}.liveData"}
+    exports = kind.exports
+    for place in writer.parents(kind.path[:-1], own_keys):
+        writer.fields(kind.fields)
+        inside = f"{place}.{exports.field}"
+        writer.require(inside, exports.constants)
+        with writer.inside(f"exports: {exports.field}", inside, exports.constants):
+            writer.line("parquetUrls", f"{inside}.parquetUrls")
+            writer.line("liveData", f"{inside}.liveData")
+        writer.needs |= {f"{inside}.parquetUrls", f"{inside}.liveData"}
     return writer.finish("Exports")
 
 
 def samples_document(
+    kind: Kind,
+    scope: ScopeOf,
+    capabilities: Capabilities,
+    own_keys: Sequence[str],
+    *,
+    samples: int,
+) -> Document:
+    """Return the query for up to so many samples of several parents, an alias a parent."""
+    writer = Writer(kind, scope, capabilities)
+    field = kind.path[-1].field
+    for place in writer.parents(kind.path[:-1], own_keys):
+        writer.fields(kind.fields)
+        most = [("samples", writer.bind("samples", "Int", samples))]
+        writer.require(f"{place}.{field}", most)
+        writer.open(f"lines: {field}", f"{place}.{field}", most, "")
+    return writer.finish("Samples")
+
+
+def index_document(
     kind: Kind, scope: ScopeOf, capabilities: Capabilities, own_keys: Sequence[str]
 ) -> Document:
-    """Return the query for all samples of several parents, an alias a parent."""
+    """Return the query for what upstream says of several parents' steps as a whole."""
     writer = Writer(kind, scope, capabilities)
-    *before, parent, last = kind.path
-    place = place_of((*before, parent))
-    with writer.down(before):
-        writer.require(place, parent.arguments)
-        most = writer.bind("samples", "Int", kind.page_size)
-        for number, own_key in enumerate(own_keys):
-            arguments = [
-                (argument, writer.bind(f"{part}_{number}", "String!", own_key))
-                for argument, part in parent.arguments
-            ]
-            writer.require(f"{place}.{last.field}", [("samples", most)])
-            with writer.inside(f"{alias_of(number)}: {parent.field}", place, arguments):
-                writer.fields(kind.fields)
-                writer.open(
-                    f"lines: {last.field}", f"{place}.{last.field}", [("samples", most)], ""
-                )
-    return writer.finish("Samples")
+    for _ in writer.parents(kind.path[:-1], own_keys):
+        writer.fields(kind.fields)
+    return writer.finish("Index")
+
+
+def metrics_document(
+    kind: Kind,
+    scope: ScopeOf,
+    capabilities: Capabilities,
+    asked: Sequence[tuple[str, Sequence[str]]],
+) -> Document:
+    """Return the query for samples of several parents by specs, JSON texts, an alias a parent."""
+    if kind.sampled is None:
+        raise ValueError(f"kind {kind.name}: its steps are not sampled")
+    writer = Writer(kind, scope, capabilities)
+    parents = writer.parents(kind.path[:-1], [own_key for own_key, _ in asked])
+    for number, ((_, specs), place) in enumerate(zip(asked, parents, strict=True)):
+        chosen = [("specs", writer.bind(f"specs_{number}", "[JSONString!]!", list(specs)))]
+        inside = f"{place}.{kind.sampled.field}"
+        writer.require(inside, chosen)
+        writer.open(f"samples: {kind.sampled.field}", inside, chosen, "")
+    return writer.finish("Metrics")

@@ -108,7 +108,7 @@ def read_steps(node: Mapping[str, Any] | None, host: str) -> StepsReply:
     if not isinstance(lines, list):
         raise Refused(f"{host} answers without the steps it was asked for")
     texts = [line if isinstance(line, str) else dumps(line) for line in lines]
-    return StepsReply(texts, *_read_extent(node))
+    return StepsReply(texts, *read_extent(node))
 
 
 def read_exports(node: Mapping[str, Any] | None) -> ExportsReply:
@@ -124,11 +124,11 @@ def read_exports(node: Mapping[str, Any] | None) -> ExportsReply:
         if isinstance(step, int | float):
             live.append(int(step))
     return ExportsReply(
-        [url for url in urls if isinstance(url, str)], min(live, default=None), *_read_extent(node)
+        [url for url in urls if isinstance(url, str)], min(live, default=None), *read_extent(node)
     )
 
 
-def _read_extent(node: Mapping[str, Any]) -> tuple[int | None, int | None]:
+def read_extent(node: Mapping[str, Any]) -> tuple[int | None, int | None]:
     """Return how many lines there are and the last step, as far as upstream says."""
     keys, line_count = node.get("keys"), node.get("line_count")
     if isinstance(keys, str):

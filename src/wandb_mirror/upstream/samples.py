@@ -22,7 +22,7 @@ def fetch_samples(
     """
 
     def make(some: Sequence[str]) -> Document:
-        return samples_document(kind, scope, upstream.capabilities, some)
+        return samples_document(kind, scope, upstream.capabilities, some, samples=kind.page_size)
 
     replies = []
     for node, _ in upstream.ask_for_each(kind, scope, kind.path[:-1], own_keys, make):

@@ -121,6 +121,23 @@ class Writer:
             with self.inside(name, place, self.bind_scope(at)):
                 yield
 
+    def parents(self, path: Sequence[At], own_keys: Iterable[str]) -> Iterator[str]:
+        """Open the object at the end of a path once for each key, an alias each.
+
+        Yields its place; what is written before the next is asked for is its selection.
+        """
+        *before, parent = path
+        place = place_of(path)
+        with self.down(before):
+            self.require(place, parent.arguments)
+            for number, own_key in enumerate(own_keys):
+                arguments = [
+                    (argument, self.bind(f"{part}_{number}", "String!", own_key))
+                    for argument, part in parent.arguments
+                ]
+                with self.inside(f"{alias_of(number)}: {parent.field}", place, arguments):
+                    yield place
+
     def require(self, place: str, arguments: Iterable[Argument]) -> None:
         """Note a field and arguments of it that the document cannot do without."""
         self.needs.add(place)
@@ -150,7 +167,7 @@ class Writer:
             head[0] += "("
             for variable, graphql_type in self.types.items():
                 head.append(f"  ${variable}: {self._type(graphql_type)}")
-                places[len(head)] = f"type {graphql_type.rstrip('!')}"
+                places[len(head)] = f"type {graphql_type.strip('[]!')}"
             head.append(")")
         head[-1] += " {"
         places.update({line + len(head): place for line, place in self.places.items()})
@@ -164,7 +181,7 @@ class Writer:
         )
 
     def _type(self, graphql_type: str) -> str:
-        name = graphql_type.rstrip("!")
+        name = graphql_type.strip("[]!")
         if self.capabilities.lacks(f"type {name}"):
             return graphql_type.replace(name, PLAIN_SCALARS.get(name, name))
         return graphql_type
