@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wandb_mirror.history.columns import StepsPage
-from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply, StepsRequest
+from wandb_mirror.kinds.pages import Place, Row, RowPage, ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import IN_PROJECT, At, Field, Kind, Type
 from wandb_mirror.progress import Silence
 from wandb_mirror.pull.reach import Reach
@@ -174,6 +174,7 @@ class FakeKeeper:
     steps: dict[str, dict[int, str]] = field(default_factory=dict)
     cursors: dict[str, Any] = field(default_factory=dict)
     after_save: Callable[[], None] = lambda: None
+    places: dict[ScopeOf, Place] = field(default_factory=dict)
 
     def select_changed(self, kind: Kind, scope: ScopeOf, rows: Sequence[Row]) -> list[Row]:
         light = [field.column for field in kind.light_fields]
@@ -197,6 +198,9 @@ class FakeKeeper:
         missing = set(self.rows) - set(seen) - self.gone
         self.gone |= missing
         return len(missing)
+
+    def note_place(self, kind: Kind, scope: ScopeOf, place: Place) -> None:
+        self.places[scope] = place
 
     def set_aside(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
         self.aside[own_key] = problem

@@ -1,9 +1,11 @@
 """A line that a run wrote to its console. Mirrored only where the settings ask for it.
 
-Order: by number.   Resumable: by run; those whose count has not moved are not read again.
-Cost: one request for 1,000 lines; a run that printed more is read from its first line, because
-lines that were printed can be written over (progress bars).
-Gone: a line that its run does not show any more goes.
+Order: by number.   Resumable: by line; runs whose count has not moved are not read again, and one
+that printed more, or whose reading was cut off, is read on from at least 200 lines before its end,
+because the last lines can be written over (progress bars).
+Cost: one request for 1,000 lines, or for the ends of five runs.
+Gone: a run that counts fewer lines than before, or has another line where reading goes on, is read
+from its first line, and the lines that it does not show any more go.
 Older servers: those that cannot page through all lines (before 0.77) have none here.
 """
 
@@ -28,6 +30,7 @@ CONSOLE_LINE = Kind(
     key=("project_id", "run_id", "line"),
     page_size=1000,
     together=5,
+    tail=200,
     when_gone="removed",
     fields=(
         Field("line", "number", about="The line's number, from 0."),

@@ -44,6 +44,28 @@ class RowPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a listing that grows at its end."""
+
+    number: int
+    """The object that comes next."""
+    cursor: str
+    """Upstream's token for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """How a listing that grows at its end is read."""
+
+    count: int | None = None
+    """How many objects there are, as their parent counts."""
+    start: Place | None = None
+    """Where reading goes on; None for the first object."""
+    is_fresh: bool = True
+    """Whether nothing is kept that may have to go: then a stopped walk can be gone on with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """The first page of a listing, as a walk asks for it; equal where the same page is meant."""
 
@@ -54,6 +76,8 @@ class Asked:
     filters: str | None = None
     """Upstream's filter, JSON text."""
     order: str | None = None
+    after: str | None = None
+    """Upstream's token for the page, where it is not the very first."""
 
 
 HistoryStatus = Literal["none", "partial", "live", "selected", "complete", "failed"]

@@ -171,6 +171,9 @@ class Kind:
     """The columns with the entity and the project that each object is: mirrored with its owner."""
     switched_by: str = ""
     """The setting of the section ``sync`` that turns it on and off; "" for always on."""
+    tail: int | None = None
+    """Set where a listing only grows at its end: so many objects there may still change, and it is
+    read on from before them, as long as the parent counts more. Own keys are numbers from 0."""
     left_out_by: tuple[str, str] | None = None
     """A column, and the setting that lists the values with which objects are left out."""
 

@@ -12,11 +12,13 @@ from datetime import datetime
 
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.history.samples import Samples
-from wandb_mirror.kinds.pages import Row, ScopeOf
+from wandb_mirror.kinds.pages import Place, Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.evidence import Evidence
 from wandb_mirror.mirror.selection import Redaction
+from wandb_mirror.store.checkpoints import Checkpoint
 from wandb_mirror.store.digest import digest_light
+from wandb_mirror.store.due import spell_mark
 from wandb_mirror.store.save import clean_row
 from wandb_mirror.store.store import Store
 from wandb_mirror.warehouse.warehouse import Warehouse
@@ -93,6 +95,11 @@ class MirrorKeeper:
         self.put_back(kind, scope, missing)
         self.rows_changed += len(missing)
         return len(missing)
+
+    def note_place(self, kind: Kind, scope: ScopeOf, place: Place) -> None:
+        """Keep how far a walk got: a stopped one goes on from there."""
+        reached = Checkpoint(scope, cursor=spell_mark("", place))
+        self.store.save_checkpoints(kind, [reached], now=self.now())
 
     def set_aside(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
         """Record one object that could not be read; it is tried again by the next sync."""

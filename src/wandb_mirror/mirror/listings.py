@@ -21,7 +21,7 @@ from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.together import Outcome, walk_together
 from wandb_mirror.pull.walk import Walked
 from wandb_mirror.store.checkpoints import Checkpoint
-from wandb_mirror.store.due import Due
+from wandb_mirror.store.due import Due, spell_mark
 from wandb_mirror.store.store import Store
 
 Place = tuple[ScopeOf, ProjectReport]
@@ -114,10 +114,14 @@ class Listings:
                     due[scope] = each
             if not due:
                 continue
-            walk = walk_manifests if kind.shape == "manifest" else walk_together
-            for outcomes in walk(kind, list(due), self.reach):
+            if kind.shape == "manifest":
+                walks = walk_manifests(kind, list(due), self.reach)
+            else:
+                tails = {scope: each.tail for scope, each in due.items()}
+                walks = walk_together(kind, list(due), self.reach, tails)
+            for outcomes in walks:
                 read = [
-                    due[scope]
+                    replace(due[scope], mark=_spell(due[scope], outcome))
                     for scope, outcome in outcomes
                     if self._note(kind, scope, outcome, report) and not _is_cut(outcome)
                 ]
@@ -155,6 +159,11 @@ class Listings:
                 f"{kind.plural}: deletions were not looked for: {outcome.incomplete}"
             )
         return True
+
+
+def _spell(due: Due, outcome: Outcome) -> str:
+    """Return what a checkpoint says of a listing that was read."""
+    return spell_mark(due.mark, outcome.goes_on if isinstance(outcome, Walked) else None)
 
 
 def _is_cut(outcome: Outcome) -> bool:

@@ -8,7 +8,7 @@ A page may be empty and have a next one. A server may ignore ``after`` for ever.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -16,7 +16,7 @@ from typing import Any
 
 from wandb_mirror.errors import Interrupted, Retry, UpstreamBroken
 from wandb_mirror.jsontext import dumps
-from wandb_mirror.kinds.pages import Asked, Row, RowPage, ScopeOf
+from wandb_mirror.kinds.pages import Asked, Place, Row, RowPage, ScopeOf, Tail
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.reach import Reach
 
@@ -50,7 +50,10 @@ class Listing:
     """Where the walk begins, as a value of the column it goes by."""
     latest: datetime | None = None
     """The latest change seen, as upstream dates it."""
+    tail: Tail = field(default_factory=Tail)
     _in_this_pass: set[str] = field(default_factory=set)
+    _places: list[Place] = field(default_factory=list)
+    """Where pages ended, of a listing that only grows."""
 
     def is_complete(self, expected: int | None) -> bool:
         """Tell whether what was not seen is gone: the server's own count must not say otherwise."""
@@ -60,9 +63,12 @@ class Listing:
     def pages(self, reach: Reach) -> Iterator[list[Row]]:
         """Yield the rows not yet seen, page by page."""
         size = self.kind.detail_size if self.is_whole else self.kind.page_size
-        place = _Place(self.kind, size, self.is_whole, self.only)
+        place = _Spot(self.kind, size, self.is_whole, self.only)
         place.is_seeking = self.kind.seek is not None and reach.upstream.can_seek(self.kind)
         place.value = self.since if place.is_seeking else None
+        if self.tail.start is not None:
+            place.cursor = self.tail.start.cursor
+            self._places.append(self.tail.start)
         repeats = empties = 0
         while not self.has_ended and not self.stuck:
             if reach.stop.is_set():
@@ -70,17 +76,41 @@ class Listing:
             page = self.head or _fetch(self.kind, self.scope, reach, place)
             self.head = None
             if place.breaks_order(page.rows):
-                place = _Place(self.kind, place.first, self.is_whole, self.only)
+                place = _Spot(self.kind, place.first, self.is_whole, self.only)
                 self._in_this_pass.clear()
                 continue
             before = len(self._in_this_pass)
             yield self._leave_out(self._take(page), reach)
-            self.has_ended = not page.has_next
+            must_be_more = self._must_be_more(page)
+            self.has_ended = not (page.has_next or must_be_more)
             repeats = 0 if len(self._in_this_pass) > before or not page.rows else repeats + 1
             empties = 0 if page.rows else empties + 1
             if not self.has_ended:
                 has_moved = place.move_past(page)
                 self.stuck = _say_stuck(has_moved=has_moved, repeats=repeats, empties=empties)
+
+    def _must_be_more(self, page: RowPage) -> bool:
+        """Tell whether a page cannot be the last one, whatever it says: pages may end early."""
+        if self.kind.tail is None or not page.rows or page.cursor is None:
+            return False
+        self._places.append(Place(_number_of(self.kind, page.rows[-1]) + 1, page.cursor))
+        return self.tail.count is not None and self._places[-1].number < self.tail.count
+
+    @property
+    def goes_on(self) -> Place | None:
+        """Where the next walk goes on: the last place with enough objects behind it."""
+        if not self._places or self.kind.tail is None:
+            return None
+        end = self._places[-1].number - self.kind.tail
+        return next((each for each in reversed(self._places) if each.number <= end), None)
+
+    def is_another(self, reach: Reach, rows: Sequence[Row]) -> bool:
+        """Tell whether what comes first where reading goes on is not what is kept."""
+        start = self.tail.start
+        if start is None:
+            return False
+        first = [row for row in rows[:1] if _number_of(self.kind, row) == start.number]
+        return not first or bool(reach.keeper.select_changed(self.kind, self.scope, first))
 
     def _take(self, page: RowPage) -> list[Row]:
         """Return the page's rows that are new to this walk."""
@@ -105,6 +135,12 @@ class Listing:
         return kept
 
 
+def _number_of(kind: Kind, row: Row) -> int:
+    """Return the own key of an object of a listing that grows; -1 for what is no number."""
+    own_key = str(row[kind.own_key])
+    return int(own_key) if own_key.isdecimal() else -1
+
+
 def _say_stuck(*, has_moved: bool, repeats: int, empties: int) -> str:
     """Return why the walk cannot go on, or nothing."""
     if not has_moved:
@@ -117,7 +153,7 @@ def _say_stuck(*, has_moved: bool, repeats: int, empties: int) -> str:
 
 
 @dataclass(slots=True)
-class _Place:
+class _Spot:
     """Where the walk stands."""
 
     kind: Kind
@@ -172,7 +208,7 @@ def spell_value(value: Any) -> str:
     return text.replace("+00:00", "Z")
 
 
-def _fetch(kind: Kind, scope: ScopeOf, reach: Reach, place: _Place) -> RowPage:
+def _fetch(kind: Kind, scope: ScopeOf, reach: Reach, place: _Spot) -> RowPage:
     """Fetch the page at ``place``, smaller ones where upstream chokes on a large one."""
     if place.cursor is None and not place.is_whole:
         filters = place.filters

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.history.samples import Samples
-from wandb_mirror.kinds.pages import Asked, Row, RowPage, ScopeOf
+from wandb_mirror.kinds.pages import Asked, Place, Row, RowPage, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.progress import Progress
 
@@ -29,6 +29,9 @@ class Keeper(Protocol):
 
     def mark_missing(self, kind: Kind, scope: ScopeOf, seen: Collection[str]) -> int:
         """Mark what is kept of a scope and was not seen in a complete listing; return how many."""
+
+    def note_place(self, kind: Kind, scope: ScopeOf, place: Place) -> None:
+        """Keep how far a walk got: a stopped one goes on from there."""
 
     def set_aside(self, kind: Kind, scope: ScopeOf, own_key: str, problem: str) -> None:
         """Record one object that could not be read; it is tried again by the next sync."""

@@ -5,12 +5,13 @@ Where the server refuses them together, each is walked by itself; it is remember
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 from wandb_mirror.errors import NotFound, NotOffered, Refused, Skip, UpstreamBroken
-from wandb_mirror.kinds.pages import Asked, RowPage, ScopeOf
+from wandb_mirror.kinds.pages import Asked, RowPage, ScopeOf, Tail
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.progress import Silence
 from wandb_mirror.pull.pool import Pool
@@ -31,11 +32,15 @@ class _Batch:
 
 
 def walk_together(
-    kind: Kind, scopes: Sequence[ScopeOf], reach: Reach
+    kind: Kind,
+    scopes: Sequence[ScopeOf],
+    reach: Reach,
+    tails: Mapping[ScopeOf, Tail | None] = MappingProxyType({}),
 ) -> Iterator[list[tuple[ScopeOf, Outcome]]]:
     """Bring what is kept of each scope in step with upstream; yield a batch of outcomes at a time.
 
-    Raises ``NotOffered`` where the server has no such listing.
+    ``tails`` say where listings that grow are read on. Raises ``NotOffered`` where the server has
+    no such listing.
     """
     task = f"{kind.plural} of {len(scopes)}"
     quiet = replace(reach, progress=Silence())
@@ -44,24 +49,30 @@ def walk_together(
         with Pool[_Batch](reach.workers, reach.stop) as pool:
             for start in range(0, len(scopes), kind.together):
                 some = scopes[start : start + kind.together]
-                pool.submit(partial(_fetch_heads, kind, some, reach))
+                pool.submit(partial(_fetch_heads, kind, some, reach, tails))
                 for batch in pool.drain(down_to=pool.room - 1):
-                    yield _walk_batch(kind, batch, quiet)
+                    yield _walk_batch(kind, batch, quiet, tails)
                     reach.progress.advance(task, len(batch.scopes))
             for batch in pool.drain(down_to=0):
-                yield _walk_batch(kind, batch, quiet)
+                yield _walk_batch(kind, batch, quiet, tails)
                 reach.progress.advance(task, len(batch.scopes))
     finally:
         reach.progress.end(task)
 
 
-def _fetch_heads(kind: Kind, scopes: Sequence[ScopeOf], reach: Reach) -> _Batch:
+def _fetch_heads(
+    kind: Kind, scopes: Sequence[ScopeOf], reach: Reach, tails: Mapping[ScopeOf, Tail | None]
+) -> _Batch:
     """Fetch the first pages of some listings at once; none where that cannot be."""
     nothing = [None] * len(scopes)
     if len(scopes) == 1:
         return _Batch(scopes, nothing)
     try:
-        asked = [Asked(kind.plural, scope, kind.page_size, order=kind.order) for scope in scopes]
+        asked = []
+        for scope in scopes:
+            tail = tails.get(scope)
+            after = tail.start.cursor if tail is not None and tail.start is not None else None
+            asked.append(Asked(kind.plural, scope, kind.page_size, order=kind.order, after=after))
         return _Batch(scopes, reach.upstream.fetch_first_pages(kind, asked))
     except UpstreamBroken as error:
         if not error.is_too_large:
@@ -73,11 +84,15 @@ def _fetch_heads(kind: Kind, scopes: Sequence[ScopeOf], reach: Reach) -> _Batch:
         return _Batch(scopes, nothing, was_refused=True)
 
 
-def _walk_batch(kind: Kind, batch: _Batch, reach: Reach) -> list[tuple[ScopeOf, Outcome]]:
+def _walk_batch(
+    kind: Kind, batch: _Batch, reach: Reach, tails: Mapping[ScopeOf, Tail | None]
+) -> list[tuple[ScopeOf, Outcome]]:
     found: list[tuple[ScopeOf, Outcome]] = []
     for scope, head in zip(batch.scopes, batch.heads, strict=True):
         try:
-            found.append((scope, walk_listing(kind, scope, reach, expected=None, head=head)))
+            tail = tails.get(scope)
+            walked = walk_listing(kind, scope, reach, expected=None, head=head, tail=tail)
+            found.append((scope, walked))
         except NotOffered:
             raise
         except (UpstreamBroken, NotFound, Skip) as error:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from wandb_mirror.errors import NotOffered, Skip, UpstreamBroken
-from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf
+from wandb_mirror.kinds.pages import Place, Row, RowPage, ScopeOf, Tail
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.listing import Listing
 from wandb_mirror.pull.pool import Pool
@@ -33,6 +33,12 @@ class Walked:
     """The latest change seen, as upstream dates it."""
     incomplete: str = ""
     """Why nothing can be said about what was not seen; empty where the listing was complete."""
+    goes_on: Place | None = None
+    """Where the next walk goes on, of a listing that grows at its end."""
+
+
+class AnotherOne(Exception):
+    """A listing that was to be read on is not the one that was read before."""
 
 
 def walk_listing(
@@ -44,18 +50,24 @@ def walk_listing(
     also_whole: Collection[str] = (),
     head: RowPage | None = None,
     only: Mapping[str, Any] | None = None,
+    tail: Tail | None = None,
 ) -> Walked:
     """Bring what is kept of ``scope`` in step with upstream; ``also_whole`` is read in any case.
 
     ``head`` is the first page, where it was fetched already. ``only`` is upstream's filter for what
-    is read at all: then nothing can be said about what was not seen.
+    is read at all: then nothing can be said about what was not seen. ``tail`` says where a listing
+    that grows is read on; where something else stands there, it is read from the start.
     """
-    listing = Listing(kind, scope, head=head, only=only)
+    listing = Listing(kind, scope, head=head, only=only, tail=tail or Tail())
     task = f"{scope} {kind.plural}"
     reach.progress.begin(task, expected)
     try:
         if not kind.has_heavy_fields:
-            walked = _walk_in_one(kind, scope, reach, listing, task)
+            try:
+                walked = _walk_in_one(kind, scope, reach, listing, task)
+            except AnotherOne:
+                listing = Listing(kind, scope, tail=Tail(listing.tail.count, is_fresh=False))
+                walked = _walk_in_one(kind, scope, reach, listing, task)
         else:
             try:
                 walked = read_changed(kind, scope, reach, listing, set(also_whole), task)
@@ -73,12 +85,15 @@ def walk_listing(
         seen=len(listing.seen),
         set_aside=walked.set_aside + len(listing.bad),
         latest=listing.latest,
+        goes_on=listing.goes_on,
     )
     if only is not None:
         return walked
     if not listing.is_complete(expected):
         return replace(walked, incomplete=_say_incomplete(listing, expected))
     walked = replace(walked, seen=walked.seen - listing.left_out)
+    if listing.tail.start is not None:
+        return walked  # what comes before was not looked for, and nothing was kept that comes after
     return replace(walked, missing=reach.keeper.mark_missing(kind, scope, listing.seen))
 
 
@@ -94,10 +109,14 @@ def _say_incomplete(listing: Listing, expected: int | None) -> str:
 def _walk_in_one(kind: Kind, scope: ScopeOf, reach: Reach, listing: Listing, task: str) -> Walked:
     """Save the listing's rows as they come: they are whole."""
     changed = 0
-    for rows in listing.pages(reach):
+    for number, rows in enumerate(listing.pages(reach)):
+        if not number and listing.is_another(reach, rows):
+            raise AnotherOne
         differing = reach.keeper.select_changed(kind, scope, rows)
         if differing:
             changed += reach.keeper.save(kind, differing, is_whole=True)
+        if (place := listing.goes_on) is not None and listing.tail.is_fresh:
+            reach.keeper.note_place(kind, scope, place)
         reach.progress.advance(task, len(rows))
     return Walked(changed=changed)
 

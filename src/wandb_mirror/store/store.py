@@ -148,7 +148,7 @@ class Store(Closable):
             marks = {} if takes_all else load_marks(connection, kind)
         columns = due.columns_needed(kind, follow, parent)
         for rows in self.load_rows(parent, where=where, columns=columns):
-            yield from due.find_due(kind, follow, rows, marks)
+            yield from due.find_due(kind, follow, rows, marks, takes_all=takes_all)
 
     def load_digests(
         self, kind: Kind, scope: ScopeOf, own_keys: Sequence[str]

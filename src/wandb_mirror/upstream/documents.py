@@ -94,6 +94,7 @@ def listings_document(
         writer.scope, writer.number = each.scope, number
         arguments: Sequence[Wanted] = (
             ("first", "Int", each.first),
+            ("after", "String", each.after),
             ("filters", JSON_SCALAR, each.filters),
             ("order", "String", each.order),
         )
