@@ -211,7 +211,8 @@ DIFFERS = {
     "Files": {},
     "File": {"download": FROM_HERE},
     "Artifact": {
-        "save": "refused so far: edits are not queued yet",
+        "save": "queues what was edited, and nothing else; `wandb-mirror push` sends it",
+        "ttl": "None also where the team says, which only the server knows",
         "download": f"{FROM_HERE}; files that lie elsewhere are not followed, "
         "`wandb-mirror download --references --to` fetches them",
         "checkout": FROM_HERE,
@@ -223,10 +224,13 @@ DIFFERS = {
         "used_by": "runs of the mirror",
         "logged_by": "a run of the mirror",
     },
-    "ArtifactCollection": {"save": "refused so far: edits are not queued yet"},
+    "ArtifactCollection": {
+        "save": "queues what was edited, and nothing else; a new name is refused",
+        "change_type": "queues it; says nothing about being deprecated",
+    },
     "ArtifactFiles": {},
     "Registry": {
-        "save": "refused so far: edits are not queued yet",
+        "save": "refused: a registry is administered with `wandb.Api`",
         "load": "does nothing",
         "artifact_types": "a plain list; what is added to it is local",
         "entity": "as far as what is linked into it tells",
@@ -280,7 +284,7 @@ What a mirror cannot do raises one error, `wandb_mirror.errors.OnlyUpstream`, wi
 
 More than the client has: `runs.to_pandas()`, `.to_polars()`, `.to_arrow()` (config and summary as columns),
 `runs.scan_histories(keys)` (many runs in one query), `runs.best(metric)` and `runs.importance(metric)`,
-`scan_history().to_pandas()`, `Api(include_deleted=True)`, negative indexes and open slices of any list.
+`save()` of reports, sweeps and projects, `scan_history().to_pandas()`, `Api(include_deleted=True)`, negative indexes and open slices of any list.
 
 ## Members
 

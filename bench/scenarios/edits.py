@@ -37,7 +37,7 @@ print(json.dumps({"answer": len(answer), "seconds": sorted(times)[10]}))
 QUEUE = """
 import json, sys, time
 from wandb_mirror import Mirror
-from wandb_mirror.mirror.edits import find_objects, make_changes
+from wandb_mirror.mirror.wishes import find_objects, make_changes
 mirror = Mirror.open(sys.argv[1], environ={})
 with mirror.read_edited() as published:
     began = time.perf_counter()

@@ -110,8 +110,8 @@ def test_an_artifact_knows_its_files_its_runs_and_its_links(full):
         artifact.download()
     with pytest.raises(NotDownloaded, match="wandb-mirror download"):
         artifact.download(allow_missing_references=True)
-    with pytest.raises(OnlyUpstream, match="not queued"):
-        artifact.save()
+    with pytest.raises(OnlyUpstream, match=r"use wandb\.Api"):
+        artifact.link("org/wandb-registry-model/other")
 
 
 def test_types_and_collections_lead_to_versions(full):

@@ -10,16 +10,17 @@ from click.testing import CliRunner
 
 from mirror.making import first_runs, make_world
 from wandb_mirror.cli.main import cli, exit_code
-from wandb_mirror.errors import BadEdit, MirrorError, NotMirrored, OnlyUpstream
+from wandb_mirror.errors import BadEdit, BadPath, MirrorError, NotMirrored, OnlyUpstream
 from wandb_mirror.mirror.mirror import Mirror
 from wandb_mirror.sandbox import Sandbox
 
 PROJECT = "team/mnist-baselines"
+MODEL = f"{PROJECT}/classifier-0:v1"
 
 
 @pytest.fixture
 def box():
-    with Sandbox(make_world(projects=1, runs=4)) as box:
+    with Sandbox(make_world(projects=1, runs=5, models=1, reports=1, sweeps=1)) as box:
         yield box
 
 
@@ -132,6 +133,42 @@ def test_a_sync_pushes_only_where_it_is_asked_to(ask, box, path):
     assert box.world.run(path).notes == "ours"
 
 
+def test_versions_collections_reports_and_sweeps_are_edited_by_the_same_words(ask, box):
+    version = f"artifact:{MODEL}"
+    assert ask("tag", version, "good", "very good")[0] == 0
+    assert ask("describe", version, "the second")[0] == 0
+    assert ask("metadata", "set", version, "eval.top1=0.5", "by=team")[0] == 0
+    assert ask("metadata", "unset", version, "epoch")[0] == 0
+    assert ask("ttl", version, "30d")[0] == 0
+    assert ask("alias", "add", version, "latest", "candidate")[0] == 0
+    assert (
+        "nothing to change"
+        in ask("alias", "rm", f"artifact:{PROJECT}/classifier-0:v0", "latest")[2]
+    )
+    assert ask("describe", f"collection:{PROJECT}/classifier-0", "all of them")[0] == 0
+    title = box.world.arrangements.reports[1].title
+    assert ask("rename", f"report:{PROJECT}/{title}", "Findings")[0] == 0
+    assert ask("describe", f"sweep:{PROJECT}/swp01000", "over rates")[0] == 0
+    assert ask("describe", PROJECT, "where it began")[0] == 0
+    listed = json.loads(ask("artifacts", PROJECT, "--json")[1])
+    assert {row["version"]: row["aliases"] for row in listed}["v1"] == "candidate, latest"
+    shown = ask("diff", version)[1]
+    assert '- "v2"\n    + "v1"' in shown
+    assert "+very good" in shown
+    assert "where it began" not in shown
+    found = json.loads(ask("show", f"artifact:{PROJECT}/classifier-0:candidate", "--json")[1])
+    assert (found["version"], found["metadata"]["eval"]) == ("v1", {"top1": 0.5})
+    many = ("tag", f"artifact:{PROJECT}", "--filter", '{"type": "model"}', "seen", "--yes")
+    assert "queued 3 edits of 3 objects" in ask(*many)[2]
+    assert "updateArtifact(" in ask("push", "--dry-run")[1]
+    code, _, err = ask("sync", "--push", "--no-history")
+    assert (code, "16 edits pushed" in err) == (0, True)
+    artifacts = [each.artifact for each in box.world.projects[0].collections["classifier-0"].live]
+    assert all("seen" in each.tags for each in artifacts)
+    assert (artifacts[1].ttl_seconds, artifacts[1].description) == (2592000, "the second")
+    assert json.loads(ask("diff", "--json")[1]) == []
+
+
 def test_nothing_is_deleted_without_being_asked(ask, box, path):
     assert ask("delete", path)[0] == 2
     assert box.world.run(path).deleted_at is None
@@ -148,19 +185,23 @@ def test_a_project_whose_edits_wait_is_not_forgotten(ask, path):
     assert ask("forget", PROJECT, "--yes")[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "kind", "words"),
-    [
-        (("tag", "team/mnist-baselines/none", "x"), NotMirrored, "not in this mirror"),
-        (("tag", "report:team/p/r", "x"), OnlyUpstream, "wandb.Api"),
-        (("config", "set", "{path}", "lr"), BadEdit, "KEY=VALUE"),
-        (("config", "set", "{path}", "a..b=1"), BadEdit, "cannot be read"),
-        (("config", "set", "{path}", "_wandb=1"), BadEdit, "never edited"),
-        (("group", "{path}", "g" * 129), BadEdit, "shorten it"),
-        (("tag", "{path}", " "), BadEdit, "leave it out"),
-    ],
-)
-def test_what_cannot_be_edited_says_what_to_do(ask, path, arguments, kind, words):
-    code, _, message = ask(*(each.format(path=path) for each in arguments))
-    assert code == exit_code(kind(""))
-    assert words in message
+REFUSED = [
+    (("tag", "team/mnist-baselines/none", "x"), NotMirrored, "not in this mirror"),
+    (("tag", "report:team/p/r", "x"), BadEdit, "there are name, description"),
+    (("note", "team:team", "x"), OnlyUpstream, "wandb.Api"),
+    (("ttl", "artifact:{model}", "soon"), BadEdit, "30d"),
+    (("alias", "add", "{path}", "x"), BadPath, "artifact:ENTITY/PROJECT/COLLECTION:ALIAS"),
+    (("alias", "add", "artifact:{model}", "v3"), BadEdit, "not a version"),
+    (("config", "set", "{path}", "lr"), BadEdit, "KEY=VALUE"),
+    (("config", "set", "{path}", "a..b=1"), BadEdit, "cannot be read"),
+    (("config", "set", "{path}", "_wandb=1"), BadEdit, "never edited"),
+    (("group", "{path}", "g" * 129), BadEdit, "shorten it"),
+    (("tag", "{path}", " "), BadEdit, "leave it out"),
+]
+
+
+def test_what_cannot_be_edited_says_what_to_do(ask, path):
+    for arguments, kind, words in REFUSED:
+        code, _, message = ask(*(each.format(path=path, model=MODEL) for each in arguments))
+        assert code == exit_code(kind("")), arguments
+        assert words in message

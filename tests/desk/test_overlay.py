@@ -6,7 +6,7 @@ import pytest
 
 from mirror.making import make_world, open_mirror
 from wandb_mirror.edits.values import ABSENT
-from wandb_mirror.mirror.edits import find_objects, make_changes
+from wandb_mirror.mirror.wishes import find_objects, make_changes
 from wandb_mirror.sandbox import Sandbox
 
 PROJECT = "team/mnist-baselines"

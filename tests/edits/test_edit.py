@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wandb_mirror.edits.catalog import RUNS
+from wandb_mirror.edits.catalog import EDITABLES, RUNS
 from wandb_mirror.edits.cells import (
     Change,
     apply_cells,
@@ -18,6 +19,7 @@ from wandb_mirror.edits.cells import (
     read_stored,
 )
 from wandb_mirror.edits.edit import Edit, Target, coalesce, settle
+from wandb_mirror.edits.pointers import move, names_of
 from wandb_mirror.edits.values import ABSENT, is_same
 from wandb_mirror.jsontext import dumps
 
@@ -129,3 +131,25 @@ def test_nothing_is_sent_as_what_clears_a_text():
 def test_values_are_equal_as_json_is(one, other, equal):
     assert is_same(one, other) is equal
     assert is_same(other, one) is equal
+
+
+def test_the_page_names_the_fields_of_every_kind_that_is_edited():
+    page = (Path(__file__).parents[2] / "docs" / "editing.md").read_text()
+    told = {
+        cells[1].strip(): cells[2].strip().split(", ")
+        for line in page.splitlines()
+        if (cells := line.split("|"))[1:] and cells[1].startswith((" a ", " an "))
+    }
+    nouns = {"version": "a version of an artifact"}
+    wanted = {
+        nouns.get(each.noun, f"a {each.noun}"): sorted(field.name for field in each.fields)
+        for each in EDITABLES
+    }
+    assert {noun: sorted(fields) for noun, fields in told.items()} == wanted
+
+
+def test_names_that_point_to_rows_move_without_losing_their_order():
+    assert move(["a", "b"], "v1", {"a": "v2", "c": "v1"}) == ["b", "c"]
+    assert move(["a"], "v2", {"a": "v2"}) == ["a"]
+    assert move(["a"], "v1", {"a": ABSENT}) == []
+    assert names_of({"b": "x", "a": "x", "c": "y"}, "x", ["a", "z"]) == ["a", "b"]

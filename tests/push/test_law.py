@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -18,16 +19,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from mirror.making import make_world
+from wandb_mirror.edits.artifacts import COLLECTIONS, VERSIONS
 from wandb_mirror.edits.catalog import RUNS
 from wandb_mirror.edits.cells import apply_cells, find_changes, read_cells, read_stored
 from wandb_mirror.edits.edit import Target, settle
 from wandb_mirror.edits.values import ABSENT, encode, is_same
 from wandb_mirror.errors import Refused, Unreachable
-from wandb_mirror.jsontext import dumps
+from wandb_mirror.jsontext import dumps, loads
+from wandb_mirror.kinds import kind_named
+from wandb_mirror.kinds.artifact import ARTIFACT
+from wandb_mirror.kinds.artifact_collection import ARTIFACT_COLLECTION
 from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.kinds.project import PROJECT
 from wandb_mirror.kinds.run import RUN
 from wandb_mirror.progress import Silence
+from wandb_mirror.push.fresh import fetch_fresh
+from wandb_mirror.push.plan import Plan
 from wandb_mirror.push.push import Pusher
 from wandb_mirror.sandbox import Behaviour
 from wandb_mirror.sandbox.engine import Engine
@@ -39,10 +46,20 @@ from wandb_mirror.upstream.replies import read_data
 from wandb_mirror.upstream.shapes import Upstream
 
 NOW = datetime(2025, 1, 1)  # noqa: DTZ001  (the store keeps naive UTC)
-RUN_IDS = st.sampled_from(["one", "two"])
+OBJECTS = st.sampled_from(["one", "two", "v0", "v1"])
+"""Two runs, and two versions of one collection."""
+WHATS = st.sampled_from(["text", "tag", "key", "alias"])
 TAGS = st.sampled_from(["t1", "t2", "t3"])
 KEYS = st.sampled_from(["k1", "k2"])
-FIELDS = {spec.name: spec for spec in RUNS.fields if spec.name in ("notes", "tags", "config")}
+COLLECTION_NAME = "m"
+KINDS = {"one": RUNS, "two": RUNS, "v0": VERSIONS, "v1": VERSIONS, COLLECTION_NAME: COLLECTIONS}
+NAMES = {
+    "runs": {"text": "notes", "tag": "tags", "key": "config"},
+    "artifacts": {"text": "description", "tag": "tags", "key": "metadata"},
+    "artifact_collections": {"alias": "aliases"},
+}
+"""Kind to what is edited of it, and the field that this is."""
+CELLS = {"text": [""], "tag": ["t1", "t2", "t3"], "key": ["k1", "k2"], "alias": ["a1", "a2"]}
 FAULTS = st.sampled_from(["none", "none", "refuse", "fail", "crash", "lose", "crash after"])
 
 
@@ -96,6 +113,23 @@ class MergeLaw(RuleBasedStateMachine):
         self.project = self.world.create_project("team", "p")
         for run_id in ("one", "two"):
             self.world.create_run(self.project, run_id, config={"k1": 0}, tags=["t1"])
+        shelf = self.world.shelf
+        self.versions = {
+            f"v{number}": shelf.log_artifact(
+                self.project,
+                COLLECTION_NAME,
+                "model",
+                {"f": f"{number}"},
+                aliases=["a1"],
+                metadata={"k1": 0},
+                tags=["t1"],
+            )
+            for number in (0, 1)
+        }
+        ids = {name: artifact.storage_id for name, artifact in self.versions.items()}
+        self.labels = {upstream_id: name for name, upstream_id in ids.items()}
+        self.own_keys = {name: ids.get(name, name) for name in KINDS}
+        self.objects = {own_key: name for name, own_key in self.own_keys.items()}
         self.client = Client(self.world)
         self.upstream = Upstream(self.client, Capabilities())
         self.scope = ScopeOf("team", "p", self.project.internal_id)
@@ -111,6 +145,7 @@ class MergeLaw(RuleBasedStateMachine):
         """What was last made of a cell here."""
         self.known: dict[tuple, list] = {}
         """What the user has been shown of a cell."""
+        self.there: dict[tuple, object] = {}
         self.history: dict[tuple, list] = {}
         """What upstream has had in a cell."""
         self.sync()
@@ -131,121 +166,157 @@ class MergeLaw(RuleBasedStateMachine):
 
     # what there is
 
-    def cells(self, run_id):
-        """Return what upstream has of a run, cell by cell."""
-        [row] = self.upstream.fetch_detail_page(RUN, self.scope, [run_id]).rows
-        return {
-            (run_id, name, key): value
-            for name, spec in FIELDS.items()
-            for key, value in read_cells(spec, read_stored(spec, row[spec.column])).items()
-        }
-
     def every_cell(self):
-        names = [("notes", "")] + [("tags", f"t{n}") for n in (1, 2, 3)]
-        names += [("config", "k1"), ("config", "k2")]
-        there = {**self.cells("one"), **self.cells("two")}
-        return {
-            (run_id, *name): there.get(
-                (run_id, *name), False if name[0] == "tags" else None if not name[1] else ABSENT
-            )
-            for run_id in ("one", "two")
-            for name in names
-        }
+        """Return what upstream has, cell by cell: object, field and key to value."""
+        nothing = {"text": None, "tag": False}
+        found = {}
+        for kind, fields in NAMES.items():
+            names = [name for name, editable in KINDS.items() if editable.kind == kind]
+            editable = KINDS[names[0]]
+            own_keys = [self.own_keys[name] for name in names]
+            for row in fetch_fresh(self.upstream, editable, self.scope, own_keys).rows:
+                name = self.objects[row[editable.own_key]]
+                plan = Plan(None, row, labels=self.labels)
+                for what, field in fields.items():
+                    there = plan.cells(editable.field(field), row)
+                    for key in CELLS[what]:
+                        value = there.pop(key, nothing.get(what, ABSENT))
+                        found[name, field, key] = value
+                    assert there.keys() <= {"latest"}
+        return found
 
     def watch(self):
         """Note what upstream has now."""
-        for cell, value in self.every_cell().items():
+        self.there = self.every_cell()
+        for cell, value in self.there.items():
             seen = self.history.setdefault(cell, [])
             if not seen or not is_same(seen[-1], value):
                 seen.append(value)
 
-    def read(self, run_id, name):
+    def read(self, name, field):
         """Return a field as a reader of the mirror sees it."""
-        [[row]] = self.store.load_rows(RUN, where={"run_id": run_id})
-        spec = FIELDS[name]
-        value = read_stored(spec, row[spec.column])
-        edits = [e for e in self.store.outbox.load() if e.target.own_key == run_id]
-        chosen = [(e.key, e.local) for e in edits if e.field == name]
+        editable, own_key = KINDS[name], self.own_keys[name]
+        spec = editable.field(field)
+        if spec.points_to:
+            rows = [row for page in self.store.load_rows(ARTIFACT) for row in page]
+            value = {a: f"v{r['version_index']}" for r in rows for a in loads(r["aliases"])}
+        else:
+            [[row]] = self.store.load_rows(
+                kind_named(editable.kind), where={editable.own_key: own_key}
+            )
+            value = read_stored(spec, row[spec.column])
+        edits = [each for each in self.store.outbox.load() if each.target.own_key == own_key]
+        chosen = [(each.key, each.local) for each in edits if each.field == field]
         return apply_cells(spec, value, chosen) if chosen else value
 
     # what happens
 
-    def edit(self, run_id, name, change):
-        before = self.read(run_id, name)
+    def edit(self, name, what, change):
+        editable, own_key = KINDS[name], self.own_keys[name]
+        field = NAMES[editable.kind][what]
+        before = self.read(name, field)
         after = change(before)
-        target = Target("runs", self.scope.project_id, run_id, f"team/p/{run_id}")
-        made = find_changes(FIELDS[name], before, after)
+        path = f"{editable.word}:team/p/{name}"
+        target = Target(editable.kind, self.scope.project_id, own_key, path)
+        made = find_changes(editable.field(field), before, after)
         self.store.outbox.queue([(target, each) for each in made], now=NOW)
         for each in made:
-            cell = (run_id, name, each.key)
+            cell = (name, field, each.key)
             self.mine[cell] = each.local
             self.known.setdefault(cell, []).append(each.base)
 
-    @rule(run_id=RUN_IDS)
-    def write_notes(self, run_id):
-        self.edit(run_id, "notes", lambda _: f"mine {next(self.numbers)}")
+    @rule(name=OBJECTS)
+    def write_text(self, name):
+        self.edit(name, "text", lambda _: f"mine {next(self.numbers)}")
 
-    @rule(run_id=RUN_IDS, tag=TAGS)
-    def switch_tag(self, run_id, tag):
+    @rule(name=OBJECTS, tag=TAGS)
+    def switch_tag(self, name, tag):
         self.edit(
-            run_id,
-            "tags",
+            name,
+            "tag",
             lambda tags: [t for t in tags if t != tag] if tag in tags else [*tags, tag],
         )
 
-    @rule(run_id=RUN_IDS, key=KEYS, goes=st.booleans())
-    def set_key(self, run_id, key, goes):
+    @rule(name=OBJECTS, key=KEYS, goes=st.booleans())
+    def set_key(self, name, key, goes):
         value = next(self.numbers)
         self.edit(
-            run_id,
-            "config",
-            lambda config: (
-                {k: v for k, v in config.items() if k != key} | ({} if goes else {key: value})
+            name,
+            "key",
+            lambda values: (
+                {k: v for k, v in values.items() if k != key} | ({} if goes else {key: value})
             ),
         )
 
-    @rule(run_id=RUN_IDS, what=st.sampled_from(["notes", "tag", "key"]), tag=TAGS, key=KEYS)
-    def somebody_edits(self, run_id, what, tag, key):
-        self.somebody(run_id, what, tag, key)
+    @rule(name=OBJECTS, key=KEYS)
+    def move_alias(self, name, key):
+        """Let an alias point to a version, or to none where it does already."""
+        alias, version = f"a{key[1]}", f"v{['one', 'two', 'v0', 'v1'].index(name) % 2}"
 
-    def somebody(self, run_id, what, tag, key):
-        run = self.project.runs[run_id]
-        if what == "notes":
-            self.world.edit(run, notes=f"theirs {next(self.numbers)}")
-            cell = (run_id, "notes", "")
-        elif what == "tag":
-            tags = run.tags
-            self.world.edit(
-                run, tags=[t for t in tags if t != tag] if tag in tags else [*tags, tag]
-            )
-            cell = (run_id, "tags", tag)
+        def move(pointers):
+            kept = {each: to for each, to in pointers.items() if each != alias}
+            return kept if pointers.get(alias) == version else {**kept, alias: version}
+
+        self.edit(COLLECTION_NAME, "alias", move)
+
+    @rule(name=OBJECTS, what=WHATS, tag=TAGS, key=KEYS)
+    def somebody_edits(self, name, what, tag, key):
+        self.somebody(name, what, tag, key)
+
+    def somebody(self, name, what, tag, key):
+        if what == "alias":
+            cell = self.somebody_moves(name, f"a{key[1]}")
         else:
-            values = {k: v["value"] for k, v in run.config_values.items()}
-            self.world.edit(run, config={**values, key: -next(self.numbers)})
-            cell = (run_id, "config", key)
+            found = self.versions.get(name) or self.project.runs[name]
+            write = self.world.shelf.edit_artifact if name in self.versions else self.world.edit
+            field = NAMES[KINDS[name].kind][what]
+            if what == "text":
+                write(found, **{field: f"theirs {next(self.numbers)}"})
+            elif what == "tag":
+                tags = found.tags
+                write(found, tags=[t for t in tags if t != tag] if tag in tags else [*tags, tag])
+            elif name in self.versions:
+                values = {**loads(found.metadata), key: -next(self.numbers)}
+                write(found, metadata=dumps(values))
+            else:
+                values = {k: v["value"] for k, v in found.config_values.items()}
+                write(found, config={**values, key: -next(self.numbers)})
+            cell = (name, field, {"text": "", "tag": tag, "key": key}[what])
         self.watch()
-        self.theirs[cell] = self.every_cell()[cell]
+        self.theirs[cell] = self.there[cell]
+
+    def somebody_moves(self, name, alias):
+        artifact = self.versions.get(name, self.versions["v0"])
+        [place] = artifact.memberships
+        shelf = self.world.shelf
+        (shelf.remove_aliases if alias in place.aliases else shelf.add_aliases)(place, [alias])
+        return (COLLECTION_NAME, "aliases", alias)
 
     @rule()
     def sync(self):
         page = self.upstream.fetch_detail_page(RUN, self.scope, ["one", "two"])
         self.store.save_rows(RUN, page.rows, now=NOW, is_whole=True)
-        self.store.outbox.purge("runs", self.store.load_changed_seq())
+        inside = replace(self.scope, collection=COLLECTION_NAME)
+        for kind, scope in ((ARTIFACT_COLLECTION, self.scope), (ARTIFACT, inside)):
+            page = self.upstream.fetch_listing_page(kind, scope, fields="whole", first=10)
+            self.store.save_rows(kind, page.rows, now=NOW, is_whole=True)
+        for kind in NAMES:
+            self.store.outbox.purge(kind, self.store.load_changed_seq())
 
     @rule(
         fault=FAULTS,
         races=st.booleans(),
         crash_at=st.integers(0, 4),
-        run_id=RUN_IDS,
-        what=st.sampled_from(["notes", "tag", "key"]),
+        name=OBJECTS,
+        what=WHATS,
         tag=TAGS,
         key=KEYS,
     )
-    def push(self, fault, races, crash_at, run_id, what, tag, key):
+    def push(self, fault, races, crash_at, name, what, tag, key):
         self.client.fault = fault
         is_told = fault in ("none", "refuse", "fail", "crash")
         if races and is_told:
-            self.client.act = lambda: self.somebody(run_id, what, tag, key)
+            self.client.act = lambda: self.somebody(name, what, tag, key)
         elif not races:
             self.kill_at = crash_at
         try:
@@ -258,24 +329,18 @@ class MergeLaw(RuleBasedStateMachine):
         self.watch()
         self.check()
 
-    @rule(
-        run_id=RUN_IDS,
-        mine=st.sampled_from(["notes", "tag", "key"]),
-        theirs=st.sampled_from(["notes", "tag", "key"]),
-        tag=TAGS,
-        key=KEYS,
-        tags=TAGS,
-        keys=KEYS,
-    )
-    def race(self, run_id, mine, theirs, tag, key, tags, keys):
-        """Push in the moment in which somebody else writes to the same run."""
-        if mine == "notes":
-            self.write_notes(run_id)
+    @rule(name=OBJECTS, mine=WHATS, theirs=WHATS, tag=TAGS, key=KEYS, tags=TAGS, keys=KEYS)
+    def race(self, name, mine, theirs, tag, key, tags, keys):
+        """Push in the moment in which somebody else writes to the same object."""
+        if mine == "text":
+            self.write_text(name)
         elif mine == "tag":
-            self.switch_tag(run_id, tag)
+            self.switch_tag(name, tag)
+        elif mine == "key":
+            self.set_key(name, key, goes=False)
         else:
-            self.set_key(run_id, key, goes=False)
-        self.client.act = lambda: self.somebody(run_id, theirs, tags, keys)
+            self.move_alias(name, key)
+        self.client.act = lambda: self.somebody(name, theirs, tags, keys)
         self.push_once()
         self.client.act = None
         self.watch()
@@ -289,7 +354,7 @@ class MergeLaw(RuleBasedStateMachine):
     def resolve(self, takes_theirs):
         settled = []
         for each in self.store.outbox.load(("conflict",)):
-            cell = (each.target.own_key, each.field, each.key)
+            cell = self.cell_of(each)
             self.known.setdefault(cell, []).append(each.upstream)
             if takes_theirs:
                 self.mine.pop(cell, None)
@@ -298,19 +363,20 @@ class MergeLaw(RuleBasedStateMachine):
 
     @rule()
     def try_again(self):
-        from dataclasses import replace
-
         again = [
             Outcome(replace(each, state="pending"), "")
             for each in self.store.outbox.load(("refused",))
         ]
         self.store.outbox.record(again, now=NOW, who="me")
 
+    def cell_of(self, edit):
+        return (self.objects[edit.target.own_key], edit.field, edit.key)
+
     # the law
 
     def check(self):
-        now = self.every_cell()
-        edits = {(e.target.own_key, e.field, e.key): e for e in self.store.outbox.load()}
+        now = self.there
+        edits = {self.cell_of(each): each for each in self.store.outbox.load()}
         for cell, value in list(self.theirs.items()):
             if is_same(now[cell], value) or (cell[1] == "tags" and cell in self.known):
                 continue
@@ -336,16 +402,19 @@ class MergeLaw(RuleBasedStateMachine):
             self.push_once()
             self.watch()
             self.check()
-        left = [each for each in self.store.outbox.load() if each.state != "done"]
+            left = [each for each in self.store.outbox.load() if each.state != "done"]
+            if not left:
+                break
         assert left == []
         assert self.push_once().requests == 0
         self.sync()
         assert self.store.outbox.load() == []
-        for run_id in ("one", "two"):
-            for name, spec in FIELDS.items():
-                own = read_cells(spec, self.read(run_id, name))
-                there = {c[2]: v for c, v in self.cells(run_id).items() if c[1] == name}
-                assert is_same(own, there)
+        for name, editable in KINDS.items():
+            for what, field in NAMES[editable.kind].items():
+                own = read_cells(editable.field(field), self.read(name, field))
+                nothing = {"text": None, "tag": False}.get(what, ABSENT)
+                for key in CELLS[what]:
+                    assert is_same(own.get(key, nothing), self.there[name, field, key])
 
 
 def test_the_merge_law_holds(tmp_path):
@@ -354,7 +423,7 @@ def test_the_merge_law_holds(tmp_path):
     run_state_machine_as_test(
         MergeLaw,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

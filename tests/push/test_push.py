@@ -14,8 +14,9 @@ from wandb_mirror.edits.edit import Target
 from wandb_mirror.edits.values import ABSENT
 from wandb_mirror.errors import BadEdit, Interrupted, NotMirrored, Refused, Retry, WrongServer
 from wandb_mirror.mirror.deleting import delete_object, delete_run_files
-from wandb_mirror.mirror.edits import find_objects, make_changes, resolve_edits
+from wandb_mirror.mirror.edits import resolve_edits
 from wandb_mirror.mirror.lock import hold_lock
+from wandb_mirror.mirror.wishes import find_objects, make_changes
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox.faults import reset, status
 
@@ -458,3 +459,18 @@ def test_edits_of_several_processes_at_once_are_all_kept(desk):
             each.result()
     assert len(desk.states()) == 20
     assert desk.mirror.push().pushed == 20
+
+
+def test_what_a_server_empties_though_nobody_named_it_is_a_conflict_that_holds_it(desk):
+    path = desk.paths[0]
+    desk.world.edit(path, description="long and dear", notes="old")
+    desk.mirror.sync(["team"], skip=["history"])
+    desk.edit(path, "notes", "n")
+    desk.just_before_the_write(lambda: desk.world.edit(path, description=""))
+    report = desk.mirror.push()
+    assert (report.pushed, report.conflicts) == (1, 1)
+    assert "did not name it" in report.messages[0]
+    resolve_edits(desk.mirror, lambda _: True, takes_theirs=False)
+    assert desk.mirror.push().pushed == 1
+    run = desk.world.run(path)
+    assert (run.notes, run.description) == ("n", "long and dear")

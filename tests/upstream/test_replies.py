@@ -93,7 +93,7 @@ def test_a_code_says_what_a_message_does_not(code, kind):
 
 def test_data_that_comes_with_errors_is_not_used():
     body = b'{"data": {"project": null}, "errors": [{"message": "permission denied"}]}'
-    with pytest.raises(Refused, match="may not read this"):
+    with pytest.raises(Refused, match="no right to this"):
         read_data(body, "host")
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import urllib.parse
-from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from wandb_mirror.api.artifact_bytes import ArtifactBytes
-from wandb_mirror.api.artifact_rows import load_marks, load_memberships
-from wandb_mirror.api.attrs import queue_edit
+from wandb_mirror.api.artifact_edits import ArtifactEdits
+from wandb_mirror.api.artifact_rows import load_memberships
 from wandb_mirror.api.files import File
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.manifest import ArtifactManifest, ArtifactManifestEntry, load_manifest
@@ -22,11 +21,10 @@ from wandb_mirror.api.refusals import (
     refused,
     refused_property,
 )
-from wandb_mirror.query.columns import parse
 
 
-class Artifact(ArtifactBytes):
-    """A version of an artifact. What is set is local until ``save()``, which is refused."""
+class Artifact(ArtifactBytes, ArtifactEdits):
+    """A version of an artifact. What is set is local until ``save()`` queues it."""
 
     add = refused(UPLOADS)
     add_dir = refused(UPLOADS)
@@ -54,9 +52,7 @@ class Artifact(ArtifactBytes):
         self._generation = generation
         self._row = row
         self._alias = alias or row["version"]
-        self.description = row["description"]
-        self.metadata: dict[str, Any] = parse(row["metadata"]) if row["metadata"] else {}
-        self.ttl = None if row["ttl_s"] is None else timedelta(seconds=row["ttl_s"])
+        self._begin_edits()
 
     def _attribute(self, column: str) -> Any:
         return self._row[column]
@@ -76,16 +72,6 @@ class Artifact(ArtifactBytes):
 
     def _state(self) -> str:
         return str(self._row["state"]).upper()
-
-    @cached_property
-    def aliases(self) -> list[str]:
-        """Its aliases in this collection."""
-        return load_marks(self._generation, "artifact_aliases", "alias", self._row)
-
-    @cached_property
-    def tags(self) -> list[str]:
-        """Its tags."""
-        return load_marks(self._generation, "artifact_tags", "tag", self._row)
 
     @property
     def name(self) -> str:
@@ -228,11 +214,6 @@ class Artifact(ArtifactBytes):
         """Return it at once: it is there."""
         del timeout
         return self
-
-    def save(self, project: str | None = None, settings: object = None) -> None:
-        """Save what was edited; raises ``OnlyUpstream``."""
-        del project, settings
-        queue_edit(self)
 
     def json_encode(self) -> dict[str, Any]:
         """Return how W&B writes it into a config."""

@@ -8,11 +8,11 @@ from typing import Any
 
 from wandb_mirror.api.artifact import Artifact
 from wandb_mirror.api.artifact_rows import load_memberships, load_versions
-from wandb_mirror.api.attrs import queue_edit
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Held
-from wandb_mirror.api.refusals import EDITS, refused
-from wandb_mirror.errors import NotMirrored
+from wandb_mirror.api.refusals import DELETES, refused
+from wandb_mirror.api.saving import Saver
+from wandb_mirror.errors import BadEdit, NotMirrored
 from wandb_mirror.jsontext import loads
 from wandb_mirror.query.row_filters import filter_rows, sort_rows
 
@@ -25,8 +25,7 @@ COMMITTED = {"state": "COMMITTED"}
 class ArtifactCollection:
     """A collection of versions: a sequence that was logged, or a portfolio of links."""
 
-    delete = refused(EDITS)
-    change_type = refused(EDITS)
+    delete = refused(DELETES)
 
     def __init__(self, generations: Generations, generation: Generation, row: Row) -> None:
         self._generations = generations
@@ -41,6 +40,14 @@ class ArtifactCollection:
         self.created_at = row["created_at"]
         self.updated_at = row["updated_at"]
         self.tags: list[str] = loads(row["tags"]) if row.get("tags") else []
+        self._saver = Saver(
+            generations,
+            generation,
+            "artifact_collections",
+            "p.entity = ? AND p.project = ? AND t.collection = ?",
+            [self.entity, self.project, self.name],
+        )
+        self._saver.note(description=self.description, tags=self.tags, type=self.type)
 
     @cached_property
     def aliases(self) -> list[str]:
@@ -62,9 +69,27 @@ class ArtifactCollection:
         path = (self.entity, self.project, self._row["collection"])
         return Artifacts(self._generations, self._generation, path, self._row["type"], per_page)
 
+    def change_type(self, new_type: str) -> None:
+        """Queue another type; see ``save``."""
+        self.type = new_type
+        self.save()
+
     def save(self) -> None:
-        """Save what was edited; raises ``OnlyUpstream``."""
-        queue_edit(self)
+        """Queue what was edited, and nothing else; 'wandb-mirror push' sends it.
+
+        Raises ``BadEdit``, also for a new name: everything that is mirrored of a collection goes by
+        its name.
+        """
+        if self.name != self._row["collection"]:
+            raise BadEdit(
+                f"{self!r}: a collection is not renamed from here; rename it with wandb.Api or on "
+                "the web, then sync"
+            )
+        if self.type != self._row["type"] and not self.is_sequence():
+            raise BadEdit(f"{self!r}: only a collection that runs log into has a type of its own")
+        self._saver.save(
+            {"description": self.description, "tags": list(self.tags), "type": self.type}
+        )
 
     def __repr__(self) -> str:
         """Return its name and type."""

@@ -1,15 +1,13 @@
 """What every object has: upstream's fields, read under their snake_case names.
 
-Setting one is local. Saving goes through ``queue_edit``, the one place where it is refused.
+Setting one is local, until ``save()`` of an object that is edited queues it.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, NoReturn
-
-from wandb_mirror.errors import OnlyUpstream
+from typing import Any
 
 
 class Attrs:
@@ -59,11 +57,3 @@ def frame(url: str, height: int, *, hidden: bool, name: str) -> str:
             f"Display W&B {name}</button>"
         )
     return f"{button}<iframe src={url + '?jupyter=true'!r} style={style!r}></iframe>"
-
-
-def queue_edit(target: object) -> NoReturn:
-    """Refuse to save what was edited; raises ``OnlyUpstream``."""
-    raise OnlyUpstream(
-        f"{target!r} cannot be saved: edits of it are not queued by this version of the mirror. "
-        "Make the change with wandb.Api or on the web, then run 'wandb-mirror sync'"
-    )

@@ -10,6 +10,7 @@ from wandb_mirror.api.attrs import Attrs, frame
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Pages
 from wandb_mirror.api.refusals import SERVER_ONLY, refused_property
+from wandb_mirror.api.saving import Saver
 from wandb_mirror.api.sweeps import Sweeps
 from wandb_mirror.errors import NotMirrored
 
@@ -106,6 +107,21 @@ class Project(Attrs):
         """Return its sweeps that pass a filter, the newest first; ``order`` means nothing."""
         del order
         return Sweeps(self._generations, self._place(), per_page, filters)
+
+    def save(self) -> None:
+        """Queue a new ``description``; 'wandb-mirror push' sends it. Raises ``BadEdit``."""
+        saver = Saver(
+            self._generations,
+            self._generation,
+            "projects",
+            "p.entity = ? AND p.project = ?",
+            [self.entity, self.name],
+        )
+        if not self._is_loaded:
+            self._load()
+        saver.note(description=self._attrs["description"])
+        saver.save({"description": self.description})
+        self._attrs["description"] = self.description
 
     def to_html(self, height: int = 420, hidden: bool = False) -> str:
         """Return an iframe of the project's page."""

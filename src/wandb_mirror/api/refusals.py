@@ -17,7 +17,7 @@ SECRETS = "keys and secrets are never mirrored; use wandb.Api"
 LAUNCH = "launch, jobs and queues are not mirrored; use wandb.Api"
 BYTES = "W&B's own formats are read by its client; use wandb.Api, or read the downloaded files"
 CONTROL = "a mirror controls no running thing; use wandb.Api"
-EDITS = "edits of this are not queued by this version of the mirror; use wandb.Api, then sync"
+EDITS = "a mirror does not queue edits of this; use wandb.Api, then sync"
 DELETES = "nothing is deleted in passing; use wandb-mirror delete PATH"
 SERVER_ONLY = "only the server knows this; use wandb.Api"
 

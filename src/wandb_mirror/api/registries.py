@@ -8,7 +8,6 @@ from typing import Any
 
 from wandb_mirror.api.artifact import Artifact
 from wandb_mirror.api.artifacts import ArtifactCollection
-from wandb_mirror.api.attrs import queue_edit
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Held
 from wandb_mirror.api.refusals import ACCOUNTS, EDITS, SERVER_ONLY, refused, refused_property
@@ -51,6 +50,7 @@ class TeamMember:
 class Registry:
     """A registry of an organization."""
 
+    save = refused(EDITS)
     create = refused(EDITS)
     delete = refused(EDITS)
     add_members = refused(ACCOUNTS)
@@ -152,10 +152,6 @@ class Registry:
             f"entity = ? AND project = ? AND {condition} ORDER BY username, team",
             [self.entity, self.full_name],
         )
-
-    def save(self) -> None:
-        """Save what was edited; raises ``OnlyUpstream``."""
-        queue_edit(self)
 
     def __repr__(self) -> str:
         """Return its organization and name."""

@@ -10,6 +10,7 @@ from wandb_mirror.api.attrs import Attrs, frame
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Held
 from wandb_mirror.api.runs import Runs
+from wandb_mirror.api.saving import Saver
 from wandb_mirror.errors import BadFilter
 from wandb_mirror.jsontext import loads
 
@@ -52,6 +53,14 @@ class BetaReport(Attrs):
         )
         self._generations = generations
         self._generation = generation
+        self._saver = Saver(
+            generations,
+            generation,
+            "reports",
+            "p.entity = ? AND p.project = ? AND t.report_id = ?",
+            [row["entity"], row["project"], row["report_id"]],
+        )
+        self._saver.note(name=row["title"], description=row["description"])
         self.entity = row["entity"]
         self.project = row["project"]
         username = row["username"]
@@ -95,6 +104,13 @@ class BetaReport(Attrs):
         slug = re.sub(r"-+", "-", re.sub(r"\W", "-", title)).strip("-")
         own = f"{urllib.parse.quote(slug)}--{self._attrs['id'].replace('=', '')}"
         return f"{self._generation.app_url}{self.entity}/{self.project}/reports/{own}"
+
+    def save(self) -> None:
+        """Queue a new ``display_name`` or ``description``; 'wandb-mirror push' sends it.
+
+        What the report holds is edited on the web page alone. Raises ``BadEdit``.
+        """
+        self._saver.save({"name": self.display_name, "description": self.description})
 
     def to_html(self, height: int = 1024, hidden: bool = False) -> str:
         """Return an iframe of the report."""

@@ -11,6 +11,7 @@ from wandb_mirror.api.pages import Held
 from wandb_mirror.api.refusals import CONTROL, SERVER_ONLY, refused
 from wandb_mirror.api.run import Run
 from wandb_mirror.api.runs import Runs
+from wandb_mirror.api.saving import Saver
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.query.columns import parse
 from wandb_mirror.query.order import DEFAULT_ORDER
@@ -59,6 +60,14 @@ class Sweep(Attrs):
             "createdAt": row["created_at"],
             "updatedAt": row["updated_at"],
         }
+        self._saver = Saver(
+            self._generations,
+            generation,
+            "sweeps",
+            "p.entity = ? AND p.project = ? AND t.sweep_id = ?",
+            [row["entity"], row["project"], row["sweep_id"]],
+        )
+        self._saver.note(name=row["name"], description=row.get("description"))
         self._agents: list[dict[str, Any]] = parse(found) if (found := row.get("agents")) else []
         self._entity = row["entity"]
         self.project = row["project"]
@@ -159,6 +168,13 @@ class Sweep(Attrs):
         """Where people look at it."""
         entity, project, sweep_id = self.path
         return f"{self._generation.app_url}{entity}/{project}/sweeps/{sweep_id}"
+
+    def save(self) -> None:
+        """Queue a new ``display_name`` or ``description``; 'wandb-mirror push' sends it.
+
+        Raises ``BadEdit``.
+        """
+        self._saver.save({"name": self.display_name, "description": self.description})
 
     def to_html(self, height: int = 420, hidden: bool = False) -> str:
         """Return an iframe of the sweep's page."""

@@ -54,7 +54,7 @@ def importance_command(
     from wandb_mirror.query.importance import load_importance  # noqa: PLC0415
 
     mirror = wish.open_reader()
-    with mirror.read() as published:
+    with mirror.read_edited() as published:
         question = mirror.ask_runs(published, project, filters=read_filter(filter_text))
         table = load_importance(question, metric, question.numbers())
     write(answer_of_table(table), "json" if as_json else name, output)

@@ -1,8 +1,7 @@
-"""Editing: ``tag``, ``untag``, ``note``, … queue edits. None of them opens a socket."""
+"""Editing: ``tag``, ``note``, ``alias``, … queue edits. None of them opens a socket."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +14,10 @@ from wandb_mirror.cli.read import read_filter
 from wandb_mirror.cli.text import readable
 
 if TYPE_CHECKING:
-    from wandb_mirror.mirror.edits import Wish as Change
+    from wandb_mirror.edits.cells import Change as Cell
+    from wandb_mirror.edits.edit import Target
+    from wandb_mirror.mirror.reader import Reader
+    from wandb_mirror.mirror.wishes import Wish as Change
 
 SHOWN = 10
 """Objects that a preview names."""
@@ -23,14 +25,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def for_many(command: Command) -> Command:
-    """Give a command a path, ``--filter`` for many runs, and ``--yes``."""
+    """Give a command a path, ``--filter`` for many objects, and ``--yes``."""
     for add in (
         click.option("--yes", is_flag=True, help="Do not ask."),
         click.option(
             "--filter",
             "filter_text",
             metavar="JSON",
-            help="Edit all runs of the project PATH that pass W&B's filter.",
+            help="Edit all that pass W&B's filter: runs of the project PATH, or "
+            "artifact:, collection:, report: or sweep:ENTITY/PROJECT.",
         ),
         click.argument("path", metavar="PATH", shell_complete=complete_run),
     ):
@@ -42,7 +45,7 @@ def queue(
     wish: Wish, path: str, filter_text: str | None, changes: Sequence[Change], *, yes: bool
 ) -> None:
     """Queue the same changes of one object, or of all that pass a filter, after a preview."""
-    from wandb_mirror.mirror.edits import find_objects, make_changes  # noqa: PLC0415
+    from wandb_mirror.mirror.wishes import find_objects, make_changes  # noqa: PLC0415
 
     mirror = wish.open_reader()
     fields = list(dict.fromkeys(name for name, *_ in changes))
@@ -59,16 +62,25 @@ def queue(
             wish.say(readable(each))
         if len(targets) > SHOWN:
             wish.say(f"… and {len(targets) - SHOWN} more")
-        confirm(f"Edit {', '.join(fields)} of these {len(targets)} runs?", is_answered=yes)
+        confirm(f"Edit {', '.join(fields)} of these {len(targets)}?", is_answered=yes)
+    _take_down(wish, mirror, made, f"{len(found)} looked at")
+
+
+def _take_down(
+    wish: Wish, mirror: Reader, made: Sequence[tuple[Target, Cell]], otherwise: str
+) -> None:
+    """Queue edits and say so."""
+    made = [each for each in made if not _is_same(each[1].base, each[1].local)]
     mirror.desk.queue(made)
+    count = len({target for target, _ in made})
     if made:
-        noun = "object" if len(targets) == 1 else "objects"
+        noun = "object" if count == 1 else "objects"
         wish.say(
-            f"queued {len(made)} edits of {len(targets)} {noun}; 'wandb-mirror diff' shows them, "
+            f"queued {len(made)} edits of {count} {noun}; 'wandb-mirror diff' shows them, "
             "'wandb-mirror push' sends them"
         )
     else:
-        wish.say(f"nothing to change: {len(found)} looked at")
+        wish.say(f"nothing to change: {otherwise}")
 
 
 def _is_same(base: Any, local: Any) -> bool:
@@ -89,11 +101,12 @@ def becomes(value: Any) -> Callable[[Any], Any]:
 def tag_command(
     wish: Wish, path: str, filter_text: str | None, tags: tuple[str, ...], *, yes: bool
 ) -> None:
-    r"""Add tags to a run, or with --filter to many.
+    r"""Add tags to a run, a version of an artifact or a collection; with --filter to many.
 
     \b
     wandb-mirror tag team/vision/3fk2 reviewed
     wandb-mirror tag team/vision --filter '{"state": "crashed"}' triage
+    wandb-mirror tag artifact:team/vision/model:v3 approved
     """
     queue(wish, path, filter_text, [("tags", tag, becomes(True)) for tag in tags], yes=yes)
 
@@ -105,7 +118,7 @@ def tag_command(
 def untag_command(
     wish: Wish, path: str, filter_text: str | None, tags: tuple[str, ...], *, yes: bool
 ) -> None:
-    """Take tags off a run, or with --filter off many."""
+    """Take tags off a run, a version or a collection; with --filter off many."""
     queue(wish, path, filter_text, [("tags", tag, becomes(False)) for tag in tags], yes=yes)
 
 
@@ -123,116 +136,85 @@ def _text_command(name: str, field: str, argument: str, about: str) -> click.Com
 
 
 note_command = _text_command("note", "notes", "TEXT", "Set a run's notes.")
-rename_command = _text_command("rename", "name", "NAME", "Set the name that people see.")
+rename_command = _text_command(
+    "rename", "name", "NAME", "Set the name that people see, of a run, a sweep or a report."
+)
 group_command = _text_command("group", "group", "GROUP", "Set the group a run is shown in.")
-describe_command = _text_command("describe", "description", "TEXT", "Set a description.")
+describe_command = _text_command(
+    "describe",
+    "description",
+    "TEXT",
+    "Set a description, of a run, a version, a collection, a report, a sweep or a project.",
+)
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-@click.group("config")
-def config_group() -> None:
-    """Set or unset keys of a run's config."""
-
-
-@click.group("summary")
-def summary_group() -> None:
-    """Set keys of a run's summary."""
-
-
-def _set_command(field: str) -> click.Command:
-    @click.command("set")
-    @for_many
-    @click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...")
-    @pass_wish
-    def command(
-        wish: Wish, path: str, filter_text: str | None, settings: tuple[str, ...], *, yes: bool
-    ) -> None:
-        queue(wish, path, filter_text, [read_setting(field, each) for each in settings], yes=yes)
-
-    command.help = (
-        f"Set keys of a run's {field}; other keys stay as they are.\n\nA value is JSON, else "
-        f"text. A dot nests, quotes keep it: model.depth=3, '\"a.b\"=3'."
-    )
-    return command
-
-
-config_group.add_command(_set_command("config"))
-summary_group.add_command(_set_command("summary"))
-
-
-@config_group.command("unset")
+@click.command("ttl")
 @for_many
-@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@click.argument("time", metavar="TIME")
 @pass_wish
-def config_unset_command(
-    wish: Wish, path: str, filter_text: str | None, keys: tuple[str, ...], *, yes: bool
+def ttl_command(wish: Wish, path: str, filter_text: str | None, time: str, *, yes: bool) -> None:
+    r"""Set how long a version of an artifact is kept: 30d, 12h; off for ever; inherit.
+
+    \b
+    wandb-mirror ttl artifact:team/vision/model:v3 30d
+    wandb-mirror ttl artifact:team/vision/model --filter '{"tags": {"$ne": "keep"}}' 7d
+    """
+    queue(wish, path, filter_text, [("ttl", "", becomes(_read_time(time)))], yes=yes)
+
+
+def _read_time(text: str) -> int:
+    """Return seconds, or what stands for ever and for what the team says."""
+    from wandb_mirror.edits.checks import AS_THE_TEAM_SAYS, FOR_EVER  # noqa: PLC0415
+    from wandb_mirror.errors import BadEdit  # noqa: PLC0415
+
+    words = {"off": FOR_EVER, "inherit": AS_THE_TEAM_SAYS}
+    if text in words:
+        return words[text]
+    if not text[:-1].isdecimal() or text[-1] not in SECONDS:
+        raise BadEdit(f"{text!r} is no time; write 30d, 12h, 90m, off or inherit")
+    return int(text[:-1]) * SECONDS[text[-1]]
+
+
+@click.group("alias")
+def alias_group() -> None:
+    """Add or remove aliases of a version of an artifact."""
+
+
+aliases_argument = click.argument("aliases", nargs=-1, required=True, metavar="ALIAS...")
+
+
+@alias_group.command("add")
+@click.argument("path", metavar="PATH", shell_complete=complete_run)
+@aliases_argument
+@pass_wish
+def alias_add_command(wish: Wish, path: str, aliases: tuple[str, ...]) -> None:
+    r"""Give aliases to a version; whichever version of its collection had them loses them.
+
+    \b
+    wandb-mirror alias add artifact:team/vision/model:v3 production
+    """
+    _queue_aliases(wish, path, add=aliases)
+
+
+@alias_group.command("rm")
+@click.argument("path", metavar="PATH", shell_complete=complete_run)
+@aliases_argument
+@pass_wish
+def alias_rm_command(wish: Wish, path: str, aliases: tuple[str, ...]) -> None:
+    """Take aliases off a version; one that another version has stays where it is."""
+    _queue_aliases(wish, path, remove=aliases)
+
+
+def _queue_aliases(
+    wish: Wish, path: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()
 ) -> None:
-    """Take keys out of a run's config."""
-    from wandb_mirror.edits.values import ABSENT  # noqa: PLC0415
+    from wandb_mirror.mirror.wishes import change_aliases  # noqa: PLC0415
 
-    changes = [_nested("config", read_key(key), ABSENT) for key in keys]
-    queue(wish, path, filter_text, changes, yes=yes)
-
-
-def read_setting(field: str, text: str) -> Change:
-    """Return what ``key=value`` asks for; raises ``BadEdit``."""
-    from wandb_mirror.errors import BadEdit  # noqa: PLC0415
-
-    key, value = _split_setting(text)
-    if value is None:
-        raise BadEdit(f"{text!r}: write KEY=VALUE")
-    try:
-        meant = json.loads(value)
-    except ValueError:
-        meant = value
-    return _nested(field, read_key(key), meant)
-
-
-def _split_setting(text: str) -> tuple[str, str | None]:
-    """Return key and value: the first = outside of quotes stands between them."""
-    is_quoted = False
-    for place, letter in enumerate(text):
-        if letter == '"':
-            is_quoted = not is_quoted
-        elif letter == "=" and not is_quoted:
-            return text[:place], text[place + 1 :]
-    return text, None
-
-
-def read_key(text: str) -> list[str]:
-    """Return the parts of a key: a dot nests, quotes keep it; raises ``BadEdit``."""
-    from wandb_mirror.errors import BadEdit  # noqa: PLC0415
-
-    parts, part, is_quoted = [], "", False
-    for letter in text:
-        if letter == '"':
-            is_quoted = not is_quoted
-        elif letter == "." and not is_quoted:
-            parts.append(part)
-            part = ""
-        else:
-            part += letter
-    parts.append(part)
-    if is_quoted or not all(parts):
-        raise BadEdit(f"key {text!r} cannot be read; write model.depth, or '\"a.b\"' with quotes")
-    return parts
-
-
-def _nested(field: str, parts: Sequence[str], value: Any) -> Change:
-    """Return the change of a nested key as one of the top-level key that holds it."""
-    from wandb_mirror.edits.values import ABSENT  # noqa: PLC0415
-
-    def put(base: Any, path: Sequence[str]) -> Any:
-        if not path:
-            return value
-        inner = dict(base) if isinstance(base, dict) else {}
-        below = put(inner.get(path[0], ABSENT), path[1:])
-        if below is ABSENT:
-            inner.pop(path[0], None)
-            return inner if isinstance(base, dict) else base
-        return {**inner, path[0]: below}
-
-    head, *rest = parts
-    return field, head, lambda base: put(base, rest)
+    mirror = wish.open_reader()
+    with mirror.read_edited() as published:
+        made = change_aliases(published, path, add=add, remove=remove)
+    _take_down(wish, mirror, made, path)
 
 
 COMMANDS = (
@@ -242,6 +224,6 @@ COMMANDS = (
     rename_command,
     group_command,
     describe_command,
-    config_group,
-    summary_group,
+    ttl_command,
+    alias_group,
 )

@@ -10,7 +10,18 @@ from collections.abc import Sequence
 
 import click
 
-from wandb_mirror.cli import analyse, care, edit, files, histories, outbox, read, sync, try_out
+from wandb_mirror.cli import (
+    analyse,
+    care,
+    edit,
+    edit_keys,
+    files,
+    histories,
+    outbox,
+    read,
+    sync,
+    try_out,
+)
 from wandb_mirror.cli.context import Wish
 from wandb_mirror.cli.jsonlog import log, wants_json
 from wandb_mirror.errors import (
@@ -88,6 +99,7 @@ for command in (
     *histories.COMMANDS,
     *analyse.COMMANDS,
     *edit.COMMANDS,
+    *edit_keys.COMMANDS,
     *outbox.COMMANDS,
     *files.COMMANDS,
     *care.COMMANDS,

@@ -209,7 +209,7 @@ def sweeps_command(
 ) -> None:
     """List the sweeps of a project, each with its best run by its own metric."""
     mirror = wish.open_reader()
-    with mirror.read() as published:
+    with mirror.read_edited() as published:
         write(mirror.ask_sweeps(published, project), "json" if as_json else name, output)
 
 
@@ -233,7 +233,7 @@ def artifacts_command(
 ) -> None:
     """List the artifact versions of a project, the newest of each collection first."""
     mirror = wish.open_reader()
-    with mirror.read() as published:
+    with mirror.read_edited() as published:
         answer = mirror.ask_artifacts(
             published, project, type_name=type_name, collection=collection
         )

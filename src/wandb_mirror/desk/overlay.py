@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 
 import pyarrow as pa
 
+from wandb_mirror.desk.object_layer import ObjectLayer
 from wandb_mirror.desk.run_layer import RunLayer
 from wandb_mirror.desk.tables import of_columns
 from wandb_mirror.edits.catalog import EDITABLES
@@ -44,21 +46,22 @@ def find_unshown(published: Published, edits: Iterable[Edit]) -> list[Edit]:
 
 def lay_edits(published: Published, edits: Sequence[Edit]) -> None:
     """Show edits in everything that is asked of a file."""
-    layers = []
+    objects = ObjectLayer(published)
+    runs: list[RunLayer] = []
     for editable in EDITABLES:
         own = [each for each in edits if each.target.kind == editable.kind]
-        if own:
-            layer = RunLayer(published, editable)
-            layer.add(own)
-            layers.append(layer)
-    pending = _pending(edits)
-    published.lay_over(
-        Layer(
-            [each for layer in layers for each in layer.replaced],
-            [pending, *(each for layer in layers for each in layer.members)],
-            _views(published, sorted({no for layer in layers for no in layer.projects})),
-        )
-    )
+        if not own:
+            continue
+        if editable.read.holds == "run":
+            runs.append(RunLayer(published, editable))
+            runs[-1].add(own)
+        else:
+            objects.add(editable, own)
+    replaced = [*(each for layer in runs for each in layer.replaced), *objects.finish()]
+    members = [_pending(edits), *(each for layer in runs for each in layer.members)]
+    tables = {each.table for each in replaced} | {each.table for each in members}
+    projects = sorted({number for layer in runs for number in layer.projects})
+    published.lay_over(Layer(replaced, members, _views(published, tables, projects)))
 
 
 def lay_pending(published: Published, edits: Sequence[Edit]) -> None:
@@ -91,8 +94,10 @@ def _pending(edits: Sequence[Edit]) -> Members:
 STATES = ("pending", "sent", "done", "conflict", "refused")
 
 
-def _views(published: Published, projects: Sequence[int]) -> dict[str, str]:
-    """Return the views that show edited tables."""
+def _views(
+    published: Published, tables: Collection[str], projects: Sequence[int]
+) -> dict[str, str]:
+    """Return the views that show edited tables; those that only join one stay as they are."""
     schemas = [
         str(name).replace('"', '""')
         for (name,) in published.rows(
@@ -100,12 +105,18 @@ def _views(published: Published, projects: Sequence[int]) -> dict[str, str]:
             [list(projects)],
         )
     ]
-    wanted = [f'view "{schema}"."runs"' for schema in schemas]
-    wanted += [f'view "main"."{name}"' for name in MAIN]
-    return _load_views(published, [*wanted, BOOK])
+    of_projects = _load_views(published, [f'view "{schema}"."runs"' for schema in schemas])
+    of_all = published.rows(
+        "SELECT name, value FROM _data.facts WHERE starts_with(name, 'view \"main\".')"
+    )
+    return of_projects | {
+        name.removeprefix("view "): text
+        for name, text in of_all
+        if any(table.strip('"') in tables for table in _SHOWN.findall(text))
+    }
 
 
-MAIN = ("runs", "run_tags", "run_config", "run_summary")
+_SHOWN = re.compile(r"FROM _data\.(\w+|\"[^\"]+\")")
 
 
 def _load_views(published: Published, names: Sequence[str]) -> dict[str, str]:

@@ -1,23 +1,30 @@
 """What can be edited: an entry a kind.
 
-Evidence for each input: W&B's own client (``wandb.apis.public.runs.Run.update`` of wandb 0.31) and
-its input types. ``upsertBucket`` replaces each field that it is given as a whole; absent or null
-leaves a field as it is, so an empty text clears it.
+Evidence for each input: W&B's own client (wandb 0.31: ``apis/public/runs.py``, ``artifacts.py``,
+``sweeps.py``, ``sdk/artifacts/artifact.py``; the package wandb-workspaces for reports) and its
+input types. A mutation replaces each field that it is given as a whole; absent or null leaves a
+field as it is, so an empty text clears it. Aliases and the tags of artifacts are sent as
+differences.
 """
 
 from __future__ import annotations
 
-from wandb_mirror.edits.spec import Deletion, Editable, EditField
+from wandb_mirror.edits.artifacts import COLLECTIONS, VERSIONS
+from wandb_mirror.edits.pages import PROJECTS, REPORTS, SWEEPS
+from wandb_mirror.edits.spec import Deletion, Editable, EditField, Write
 from wandb_mirror.errors import OnlyUpstream
+from wandb_mirror.kinds.run import RUN
 
 RUNS = Editable(
     kind="runs",
-    word="",
-    mutation="upsertBucket",
-    input_type="UpsertBucketInput!",
-    id_argument="id",
+    word="run",
+    noun="run",
+    path="{entity}/{project}/{run_id}",
+    read=RUN,
+    write=Write("upsertBucket", "UpsertBucketInput!", "id"),
     id_column="storage_id",
     reply="bucket",
+    asked_by=("run_id",),
     fields=(
         EditField("tags", "tags", "set", "tags", "[String]"),
         EditField("notes", "notes", "scalar", "notes", cleared=""),
@@ -39,7 +46,7 @@ RUNS = Editable(
     runs_while=("state", frozenset({"running", "pending", "preempting"})),
 )
 
-EDITABLES: tuple[Editable, ...] = (RUNS,)
+EDITABLES: tuple[Editable, ...] = (RUNS, VERSIONS, COLLECTIONS, REPORTS, SWEEPS, PROJECTS)
 """Every kind that can be edited."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wandb_mirror.edits.pointers import read_pointers
 from wandb_mirror.edits.spec import EditField
 from wandb_mirror.edits.splice import set_members, set_wrapped
 from wandb_mirror.edits.values import ABSENT, is_same
@@ -75,6 +76,8 @@ def read_stored(field: EditField, stored: Any) -> Any:
     if field.sort == "scalar":
         return loads(stored) if field.wire == "json text" else stored
     value = loads(stored)
+    if field.wire == "pointers":
+        return read_pointers(field, value)
     if field.wire == "config" and isinstance(value, dict):
         return {
             key: inner["value"] if isinstance(inner, dict) and "value" in inner else inner

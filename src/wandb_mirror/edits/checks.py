@@ -9,6 +9,8 @@ from wandb_mirror.edits.cells import INTERNAL, Change
 from wandb_mirror.edits.spec import EditField
 from wandb_mirror.edits.values import ABSENT
 
+AS_THE_TEAM_SAYS, FOR_EVER = -1, -2
+"""Times to live that are no number of seconds."""
 REDACTED = "[redacted]"
 """What the mirror keeps in the place of a value that must not be kept."""
 
@@ -22,16 +24,22 @@ def find_fault(field: EditField, change: Change) -> str | None:
             f"{field.name} {change.key}: '{REDACTED}' stands for a value that the mirror does not "
             "keep, and is never written back; give the real value with wandb.Api"
         )
+    if field.points_to is not None:
+        return None if change.local is ABSENT else _fault_of_word(field, change.key)
     if field.sort == "map":
         return _fault_of_key(field, change.key)
+    if field.graphql_type == "Int64":
+        return _fault_of_time(field, change.local)
     return _fault_of_scalar(field, change.local)
 
 
 def _fault_of_scalar(field: EditField, value: Any) -> str | None:
-    if value is None or field.graphql_type != "String":
-        return None
+    if value is None:
+        return f"{field.name} cannot be left empty; write one" if field.pattern else None
     if not isinstance(value, str):
         return f"{field.name} holds text, not {value!r}; write it in quotes"
+    if field.pattern is not None:
+        return _fault_of_word(field, value)
     if field.longest is not None and len(value) > field.longest:
         return (
             f"{field.name} may have {field.longest} characters, this has {len(value)}; shorten it"
@@ -39,16 +47,36 @@ def _fault_of_scalar(field: EditField, value: Any) -> str | None:
     return None
 
 
-def _fault_of_member(field: EditField, change: Change) -> str | None:
-    if change.local is not True:
+def _fault_of_time(field: EditField, value: Any) -> str | None:
+    if type(value) is int and (value > 0 or value in (AS_THE_TEAM_SAYS, FOR_EVER)):
         return None
-    if not change.key.strip():
+    return (
+        f"{field.name} is a number of seconds, {AS_THE_TEAM_SAYS} for what the team says or "
+        f"{FOR_EVER} for ever, not {value!r}; write one of those"
+    )
+
+
+def _fault_of_member(field: EditField, change: Change) -> str | None:
+    return _fault_of_word(field, change.key) if change.local is True else None
+
+
+def _fault_of_word(field: EditField, word: str) -> str | None:
+    if not word.strip():
         return f"{field.name} cannot hold an empty text; leave it out"
-    if field.pattern is not None and not re.fullmatch(field.pattern, change.key):
-        return f"{change.key!r} is none of the {field.name} that W&B takes: {field.pattern_words}"
-    if field.longest is not None and len(change.key) > field.longest:
-        return f"{change.key!r} has more than {field.longest} characters; shorten it"
+    if field.pattern is not None and not re.fullmatch(field.pattern, word):
+        return f"{field.name}: W&B does not take {word!r}; write one with {field.pattern_words}"
+    if field.longest is not None and len(word) > field.longest:
+        return f"{word!r} has more than {field.longest} characters; shorten it"
     return None
+
+
+def find_excess(field: EditField, keys: int) -> str | None:
+    """Return why a map cannot hold so many keys, None where it can."""
+    if field.most_keys is None or keys <= field.most_keys:
+        return None
+    return (
+        f"{field.name} may have {field.most_keys} keys, with this there are {keys}; take some out"
+    )
 
 
 def _fault_of_key(field: EditField, key: str) -> str | None:

@@ -51,8 +51,8 @@ class Downloading(Protocol):
     def blobs(self) -> Blobs:
         """Where bytes are kept."""
 
-    def read(self) -> Published:
-        """Open the published file."""
+    def read_edited(self) -> Published:
+        """Open the published file with the edits that it does not show."""
 
     def connect(self) -> Connection:
         """Return upstream."""
@@ -221,7 +221,7 @@ def download(
     chosen = mirror.settings.files
     if path is None:
         wish = replace(wish, most_bytes=chosen.max_file_mb * MEGABYTE)
-    with closing(Downloads(mirror, wish, now)) as downloads, mirror.read() as published:
+    with closing(Downloads(mirror, wish, now)) as downloads, mirror.read_edited() as published:
         if path is not None:
             find = find_run if is_run else find_artifact
             downloads.take(find(published, path, pattern))

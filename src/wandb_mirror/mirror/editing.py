@@ -8,11 +8,11 @@ from typing import Any, Protocol, TypedDict
 from wandb_mirror.desk.desk import Desk
 from wandb_mirror.edits.values import ABSENT
 from wandb_mirror.errors import BadEdit
-from wandb_mirror.mirror.edits import Wish, find_objects, make_changes
+from wandb_mirror.mirror.wishes import Wish, change_aliases, find_objects, make_changes
 from wandb_mirror.query.published import Published
 
-TEXTS = ("notes", "name", "group", "job_type", "description")
-MAPS = ("config", "summary")
+VALUES = ("notes", "name", "group", "job_type", "description", "type", "ttl")
+MAPS = ("config", "summary", "metadata")
 
 
 class Edits(TypedDict, total=False):
@@ -25,9 +25,15 @@ class Edits(TypedDict, total=False):
     group: str | None
     job_type: str | None
     description: str | None
+    type: str
+    ttl: int
     config: Mapping[str, Any]
     unset_config: Sequence[str]
     summary: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    unset_metadata: Sequence[str]
+    add_aliases: Sequence[str]
+    remove_aliases: Sequence[str]
 
 
 class Readable(Protocol):
@@ -46,10 +52,16 @@ def edit_objects(
 ) -> int:
     """Queue edits; return how many cells wait because of them. Raises what ``Mirror.edit`` does."""
     wishes = read_wishes(asked)
+    add, remove = asked.get("add_aliases", ()), asked.get("remove_aliases", ())
+    if filters is not None and (add or remove):
+        raise BadEdit("an alias is of one version; name it, without filters")
     with mirror.read_edited() as published:
         fields = list(dict.fromkeys(name for name, *_ in wishes))
         found = find_objects(published, path, fields, filters)
-    return mirror.desk.queue(make_changes(found, wishes))
+        made = make_changes(found, wishes)
+        if add or remove:
+            made += change_aliases(published, path, add=add, remove=remove)
+    return mirror.desk.queue(made)
 
 
 def read_wishes(asked: Edits) -> list[Wish]:
@@ -59,11 +71,11 @@ def read_wishes(asked: Edits) -> list[Wish]:
         raise BadEdit(f"there is no {', '.join(sorted(unknown))} to edit; there are {known}")
     wishes: list[Wish] = [("tags", tag, _always(True)) for tag in asked.get("add_tags", ())]
     wishes += [("tags", tag, _always(False)) for tag in asked.get("remove_tags", ())]
-    wishes += [(name, "", _always(asked[name])) for name in TEXTS if name in asked]  # type: ignore[literal-required]
-    wishes += [("config", key, _always(ABSENT)) for key in asked.get("unset_config", ())]
+    given: Mapping[str, Any] = {**asked}
+    wishes += [(name, "", _always(given[name])) for name in VALUES if name in given]
     for name in MAPS:
-        values: Mapping[str, Any] = asked.get(name, {})  # type: ignore[assignment]
-        wishes += [(name, key, _always(value)) for key, value in values.items()]
+        wishes += [(name, key, _always(ABSENT)) for key in given.get(f"unset_{name}", ())]
+        wishes += [(name, key, _always(value)) for key, value in given.get(name, {}).items()]
     return wishes
 
 

@@ -1,35 +1,27 @@
-"""Edits of a mirror: made for one object or for many, pushed, settled, discarded."""
+"""Edits of a mirror: pushed, settled, discarded."""
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol
+from typing import Protocol
 
-from wandb_mirror.edits.catalog import EDITABLES
-from wandb_mirror.edits.cells import Change, cell_of, read_cells
-from wandb_mirror.edits.edit import Edit, Target, settle
-from wandb_mirror.edits.spec import Editable
-from wandb_mirror.errors import Locked, NotMirrored, OnlyUpstream
-from wandb_mirror.jsontext import loads
+from wandb_mirror.edits.catalog import EDITABLES, editable_of
+from wandb_mirror.edits.edit import Edit, settle
+from wandb_mirror.errors import Locked
 from wandb_mirror.mirror.connect import Connection, check_server
-from wandb_mirror.mirror.paths import parse_project, parse_run
 from wandb_mirror.mirror.selection import settle_redaction
 from wandb_mirror.progress import Progress
 from wandb_mirror.push.push import Pusher
 from wandb_mirror.push.report import PushReport
 from wandb_mirror.query.published import Published
-from wandb_mirror.query.runs import ask_runs
 from wandb_mirror.store.outbox import Outcome
 from wandb_mirror.store.store import Store
-
-Wish = tuple[str, str, Callable[[Any], Any]]
-"""A field, a key of it, and what is to become of what is there now."""
 
 
 class Parts(Protocol):
@@ -68,96 +60,12 @@ class Parts(Protocol):
         """Publish what the store and the warehouse hold, waiting for the lock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An object that edits are meant for, as its reader sees it."""
-
-    target: Target
-    values: Mapping[str, Any]
-    """Field to value."""
-
-
 def who() -> str:
     """Return the name of the user of this machine, for the audit."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
         return "unknown"
-
-
-def find_objects(
-    published: Published,
-    path: str,
-    fields: Sequence[str],
-    filters: Mapping[str, Any] | None = None,
-) -> list[Found]:
-    """Return the run at a path, or the runs of a project that pass a filter, edits and all.
-
-    Raises ``BadPath``, ``BadFilter`` and ``NotMirrored``.
-    """
-    editable = editable_at(path)
-    own = path.removeprefix(f"{editable.word}:") if editable.word else path
-    columns = [editable.field(name).column for name in fields]
-    listed = "".join(f', r."{name}"' for name in dict.fromkeys(columns))
-    head = (
-        f"SELECT p.project_id, p.entity, p.project, r.run_id{listed} FROM _data.runs r "
-        "JOIN _data.projects p ON p.project_no = r.project_no "
-    )
-    if filters is None:
-        entity, project, run_id = parse_run(own)
-        rows = published.rows(
-            f"{head} WHERE p.entity = ? AND p.project = ? AND r.run_id = ? "
-            "AND r.deleted_at IS NULL ORDER BY p.inaccessible_since IS NOT NULL LIMIT 1",
-            [entity, project, run_id],
-        )
-        if not rows:
-            raise NotMirrored(
-                f"run {own} is not in this mirror, or was deleted upstream; "
-                f"'wandb-mirror runs {entity}/{project}' lists those that can be edited"
-            )
-    else:
-        numbers = ask_runs(published, *parse_project(own), filters=filters).numbers()
-        rows = published.rows(
-            f"{head} JOIN (SELECT unnest(?) AS run_no) e ON e.run_no = r.run_no ORDER BY r.run_id",
-            [numbers],
-        )
-    found = []
-    for project_id, entity, project, run_id, *rest in rows:
-        target = Target(editable.kind, project_id, run_id, f"{entity}/{project}/{run_id}")
-        stored = dict(zip(dict.fromkeys(columns), rest, strict=True))
-        values = {name: _as_read(editable, name, stored) for name in fields}
-        found.append(Found(target, values))
-    return found
-
-
-def _as_read(editable: Editable, name: str, stored: Mapping[str, Any]) -> Any:
-    spec = editable.field(name)
-    text = stored[spec.column]
-    return text if spec.sort == "scalar" or text is None else loads(text)
-
-
-def editable_at(path: str) -> Editable:
-    """Return what kind of thing a path names; raises ``OnlyUpstream`` for what is not edited."""
-    word, colon, _ = path.partition(":")
-    has_word = bool(colon) and "/" not in word
-    for each in EDITABLES:
-        if each.word == (word if has_word else ""):
-            return each
-    raise OnlyUpstream(
-        f"{path}: a {word} cannot be edited here; make the change with wandb.Api, then sync"
-    )
-
-
-def make_changes(found: Iterable[Found], wishes: Sequence[Wish]) -> list[tuple[Target, Change]]:
-    """Return the cells that wishes change, with what their readers saw as the base."""
-    made = []
-    for each in found:
-        for name, key, change in wishes:
-            editable = next(one for one in EDITABLES if one.kind == each.target.kind)
-            spec = editable.field(name)
-            base = cell_of(spec, read_cells(spec, each.values[name]), key)
-            made.append((each.target, Change(name, key, base, change(base))))
-    return made
 
 
 def push_edits(
@@ -221,11 +129,34 @@ def let_go(mirror: Parts, store: Store) -> None:
 
 
 def matching(paths: Sequence[str]) -> Callable[[Edit], bool]:
-    """Return what tells the edits at or below some paths; of all where there are none."""
-    wanted = [path.strip("/") for path in paths]
-    return lambda edit: (
-        not wanted or any(f"{edit.target.path}/".startswith(f"{path}/") for path in wanted)
-    )
+    """Return what tells the edits at or below some paths; of all where there are none.
+
+    A path without a word stands for objects of every kind. An alias is an edit of its collection,
+    and is found by the paths of the versions that it leaves and comes to as well.
+    """
+    wanted = [_split_path(path) for path in paths]
+
+    def is_wanted(edit: Edit) -> bool:
+        own = [_split_path(edit.target.path)]
+        if editable_of(edit.target.kind).field(edit.field).points_to is not None:
+            path = own[0][1]
+            versions = (edit.base, edit.local, edit.upstream)
+            own += [("artifact", f"{path}{each}/") for each in versions if isinstance(each, str)]
+        return any(
+            each.startswith(path) and word in ("", known)
+            for word, path in wanted
+            for known, each in own
+        )
+
+    return lambda edit: not wanted or is_wanted(edit)
+
+
+def _split_path(text: str) -> tuple[str, str]:
+    """Return the word before a path, and the path with a slash behind each part."""
+    word, colon, rest = text.strip("/").partition(":")
+    if not colon or "/" in word:
+        return "", f"{text.strip('/').replace(':', '/')}/"
+    return word, f"{rest.strip('/').replace(':', '/')}/"
 
 
 def discard_edits(mirror: Parts, chosen: Callable[[Edit], bool]) -> int:

@@ -84,12 +84,14 @@ class Reader:
     def edit(
         self, path: str, *, filters: Mapping[str, Any] | None = None, **edits: Unpack[Edits]
     ) -> int:
-        """Queue edits of the run at ``path``, or with ``filters`` of a project's runs that pass.
+        """Queue edits of the object at ``path``, or with ``filters`` of a project's that pass.
 
-        ``add_tags``, ``remove_tags``, ``notes``, ``name``, ``group``, ``job_type``,
-        ``description``, ``config`` and ``summary`` (keys to set), ``unset_config`` (keys to take
-        out). Returns how many cells wait because of them. Raises ``BadEdit``, ``BadPath``,
-        ``BadFilter``, ``NotMirrored``.
+        Paths are those of ``show``. ``add_tags``, ``remove_tags``, ``notes``, ``name``, ``group``,
+        ``job_type``, ``description``, ``config``, ``summary`` and ``metadata`` (keys to set),
+        ``unset_config`` and ``unset_metadata`` (keys to take out), ``add_aliases``,
+        ``remove_aliases``, ``type``, ``ttl`` (seconds, -1 as the team says, -2 for ever). Returns
+        how many cells wait because of them. Raises ``BadEdit``, ``BadPath``, ``BadFilter``,
+        ``NotMirrored``, and ``OnlyUpstream`` for what is not edited from here.
         """
         from wandb_mirror.mirror.editing import edit_objects  # noqa: PLC0415  (opens the store)
 

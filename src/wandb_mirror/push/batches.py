@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from wandb_mirror.edits.catalog import EDITABLES
 from wandb_mirror.edits.edit import Edit, Target
 from wandb_mirror.edits.spec import Editable
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import ScopeOf
-from wandb_mirror.push.documents import Sending
-from wandb_mirror.push.plan import Plan
 from wandb_mirror.store.store import Store
 
 Objects = Sequence[tuple[Target, Sequence[Edit]]]
@@ -19,7 +16,7 @@ Objects = Sequence[tuple[Target, Sequence[Edit]]]
 
 
 def find_batches(
-    store: Store, waiting: Sequence[Edit], size: int
+    store: Store, waiting: Sequence[Edit], most: int
 ) -> tuple[list[tuple[Editable, ScopeOf, Objects]], Objects]:
     """Return objects of one project in batches, and those whose project is not here any more."""
     places: dict[tuple[str, str], dict[Target, list[Edit]]] = {}
@@ -34,6 +31,7 @@ def find_batches(
                 continue
             scope = _find_scope(store, project_id)
             objects = list(found.items())
+            size = min(most, editable.together)
             if scope is None:
                 homeless += objects
                 continue
@@ -50,9 +48,3 @@ def _find_scope(store: Store, project_id: str) -> ScopeOf | None:
         for row in rows:
             return ScopeOf(row["entity"], row["project"], project_id)
     return None
-
-
-def make_sending(editable: Editable, scope: ScopeOf, plan: Plan) -> Sending:
-    """Return what goes to an object: its id as it is this moment, and the edited fields."""
-    upstream_id: Any = (plan.fresh or {})[editable.id_column]
-    return Sending(scope, str(upstream_id), plan.wires)

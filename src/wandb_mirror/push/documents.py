@@ -11,17 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wandb_mirror.edits.spec import Deletion, Editable
+from wandb_mirror.edits.spec import Call, Deletion, Editable, Write
 from wandb_mirror.errors import BadRow, UpstreamBroken
 from wandb_mirror.kinds.pages import Row, ScopeOf
-from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.kinds.spec import Field
 from wandb_mirror.upstream.capabilities import Capabilities
 from wandb_mirror.upstream.rows import read_row
 from wandb_mirror.upstream.writer import Document, Writer, alias_of
 
 BEFORE = "before_"
-GUARD = "reading an object before it is written"
-"""The capability to take a mutation that names an object and changes nothing of it."""
+
+
+def guard_of(editable: Editable) -> str:
+    """Return the capability to take a mutation that names an object and changes nothing of it."""
+    return f"reading {editable.kind} before they are written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,66 +35,86 @@ class Sending:
     upstream_id: str
     wires: Mapping[str, Any]
     """Argument to value: the fields that were edited, and no others."""
+    write: Write
+    calls: Sequence[tuple[Call, Mapping[str, Any]]] = ()
+    """Mutations of their own, for fields that are not among the arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One object as it was and as it is."""
+    """One object as it was and as it is, as far as the server says."""
 
     before: Row | None
-    after: Row
+    after: Row | None
 
 
 def mutation_document(
-    kind: Kind, editable: Editable, capabilities: Capabilities, sendings: Sequence[Sending]
+    editable: Editable, capabilities: Capabilities, sendings: Sequence[Sending]
 ) -> Document:
-    """Return the mutations of some objects, in the order in which a server applies them."""
+    """Return the mutations of some objects, in the order in which a server applies them.
+
+    Of each object: the look before, what is sent by mutations of its own, and the rest, whose reply
+    is the object as it is then.
+    """
+    kind = editable.read
     writer = Writer(kind, ScopeOf(), capabilities)
-    written = {
-        spec.column
-        for spec in editable.fields
-        if any(spec.argument in each.wires for each in sendings)
-    }
-    seen = [field for field in kind.fields if field.column in written or field.column in kind.key]
+    guards = not capabilities.lacks(guard_of(editable))
     for number, each in enumerate(sendings):
-        given = {editable.id_argument: each.upstream_id}
-        steps = [
-            (f"{BEFORE}{alias_of(number)}", {}, seen),
-            (alias_of(number), each.wires, kind.fields),
-        ]
-        for alias, wires, fields in steps[capabilities.lacks(GUARD) :]:
-            variable = writer.bind(f"input_{alias}", editable.input_type, {**given, **wires})
-            with (
-                writer.inside(
-                    f"{alias}: {editable.mutation}", editable.mutation, [("input", variable)]
-                ),
-                writer.inside(editable.reply, f"{editable.mutation}.{editable.reply}", ()),
-            ):
-                writer.fields(fields)
+        alias = alias_of(number)
+        if guards:
+            _write_main(writer, editable, each, f"{BEFORE}{alias}", {})
+        for place, (call, given) in enumerate(each.calls):
+            own = f"{alias}_{place}"
+            variable = writer.bind(f"input_{own}", call.input_type, dict(given))
+            with writer.inside(f"{own}: {call.mutation}", call.mutation, [("input", variable)]):
+                writer.line(call.reply, f"{call.mutation}.{call.reply.split()[0]}")
+        if guards or each.wires:
+            _write_main(writer, editable, each, alias, each.wires)
+    if not writer.sources:  # where only mutations of their own are sent, no object is asked for
+        writer.sources = {field.column: field.source for field in kind.fields}
     document = writer.finish("Edits")
     return replace(document, text=f"mutation{document.text.removeprefix('query')}")
 
 
+def _write_main(
+    writer: Writer, editable: Editable, sending: Sending, alias: str, wires: Mapping[str, Any]
+) -> None:
+    write = sending.write
+    given = {write.id_argument: sending.upstream_id, **wires}
+    variable = writer.bind(f"input_{alias}", write.input_type, given)
+    with (
+        writer.inside(f"{alias}: {write.mutation}", write.mutation, [("input", variable)]),
+        writer.inside(editable.reply, f"{write.mutation}.{editable.reply}", ()),
+    ):
+        writer.fields(_seen(editable, sending) if alias.startswith(BEFORE) else writer.kind.fields)
+
+
+def _seen(editable: Editable, sending: Sending) -> list[Field]:
+    """Return what of an object is looked at before it is written: what is edited, and its key."""
+    called = {call.mutation for call, _ in sending.calls}
+    columns = {
+        spec.column
+        for spec in editable.fields
+        if {spec.argument, spec.gone_argument} & sending.wires.keys()
+        or any(call and call.mutation in called for call in (spec.comes, spec.goes))
+    }
+    kind = editable.read
+    return [each for each in kind.fields if each.column in columns or each.column in kind.key]
+
+
 def read_reply(
-    kind: Kind,
-    editable: Editable,
-    data: Mapping[str, Any],
-    document: Document,
-    sending: Sending,
-    number: int,
+    editable: Editable, data: Mapping[str, Any], document: Document, sending: Sending, number: int
 ) -> Reply:
     """Return what a server says of one object; raises ``UpstreamBroken`` where it says nothing."""
-    after = _read(kind, editable, data, document, sending, alias_of(number))
-    if after is None:
+    is_asked = f"input_{alias_of(number)}" in document.variables
+    after = _read(editable, data, document, sending, alias_of(number))
+    if after is None and is_asked:
         raise UpstreamBroken("upstream does not say what became of an edit")
-    before = _read(
-        kind, editable, data, document, sending, f"{BEFORE}{alias_of(number)}", is_part=True
-    )
+    before = _read(editable, data, document, sending, f"{BEFORE}{alias_of(number)}", is_part=True)
     return Reply(before, after)
 
 
 def _read(
-    kind: Kind,
     editable: Editable,
     data: Mapping[str, Any],
     document: Document,
@@ -100,6 +123,7 @@ def _read(
     *,
     is_part: bool = False,
 ) -> Row | None:
+    kind = editable.read
     payload = data.get(alias)
     node = payload.get(editable.reply) if isinstance(payload, Mapping) else None
     if not isinstance(node, Mapping):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wandb_mirror.edits.cells import Change, cell_of, make_wire, read_cells, read_stored
-from wandb_mirror.edits.checks import find_fault
+from wandb_mirror.edits.cells import Change, cell_of, read_cells, read_stored
+from wandb_mirror.edits.checks import find_excess, find_fault
 from wandb_mirror.edits.edit import SETTLE, Edit, Target
 from wandb_mirror.edits.judge import judge
+from wandb_mirror.edits.pointers import Labels, label
 from wandb_mirror.edits.spec import Editable, EditField
 from wandb_mirror.edits.values import ABSENT, encode, is_same
 from wandb_mirror.kinds.pages import Row
@@ -35,8 +36,19 @@ class Plan:
     """Edits that wait for the run to end."""
     sending: list[Edit] = field(default_factory=list)
     """Edits that are sent, each with the value that upstream is to hold as ``local``."""
-    wires: dict[str, Any] = field(default_factory=dict)
-    """Argument of the mutation to its value."""
+    labels: Labels = field(default_factory=dict)
+    """What people call what names point to."""
+
+    def cells(self, spec: EditField, row: Row) -> dict[str, Any]:
+        """Return a field of a row cell by cell, as people see it."""
+        found = read_cells(spec, read_stored(spec, row.get(spec.column)))
+        if spec.points_to is None:
+            return found
+        return {key: label(value, self.labels) for key, value in found.items()}
+
+    def chosen(self, spec: EditField) -> dict[str, Any]:
+        """Return what upstream is to hold: key to value, of one field."""
+        return {each.key: each.local for each in self.sending if each.field == spec.name}
 
 
 def plan_object(
@@ -46,10 +58,11 @@ def plan_object(
     fresh: Row | None,
     *,
     is_forced: bool,
+    labels: Labels | None = None,
 ) -> Plan:
     """Return what is to be done about the edits of one object."""
-    plan = Plan(target, fresh)
-    if fresh is None:
+    plan = Plan(target, fresh, labels=labels or {})
+    if fresh is None or _holds(editable.gone_while, fresh):
         gone = (
             f"upstream does not show {target.path} any more: it was deleted, or your key may not "
             f"see it; restore it on the web and push again, or {DISCARD.format(target.path)}"
@@ -70,38 +83,60 @@ def plan_object(
     return plan
 
 
+def _holds(condition: tuple[str, frozenset[str]] | None, row: Mapping[str, Any]) -> bool:
+    """Tell whether a column holds one of some values."""
+    return condition is not None and row.get(condition[0]) in condition[1]
+
+
 def _plan_field(
     plan: Plan, editable: Editable, spec: EditField, edits: Sequence[Edit], *, is_forced: bool
 ) -> None:
     fresh = plan.fresh or {}
-    stored = fresh.get(spec.column)
     try:
-        cells = read_cells(spec, read_stored(spec, stored))
+        cells = plan.cells(spec, fresh)
     except (ValueError, TypeError, AttributeError):
         broken = f"upstream's {spec.name} cannot be read, so it is not replaced; mend it on the web"
         plan.outcomes += [_refused(each, broken) for each in edits]
         return
-    is_running = editable.runs_while is not None and (
-        fresh.get(editable.runs_while[0]) in editable.runs_while[1]
-    )
-    chosen: dict[str, Any] = {}
+    is_running = _holds(editable.runs_while, fresh)
     for each in edits:
         upstream = cell_of(spec, cells, each.key)
-        sent = (*each.sent, each.local) if each.state == "sent" else each.sent
-        verdict = judge(spec.sort, each.base, each.local, upstream, sent)
+        base, local, *sent = (
+            label(value, plan.labels) if spec.points_to else value
+            for value in (each.base, each.local, *each.sent)
+        )
+        if each.state == "sent":
+            sent = [*sent, local]
+        verdict = judge(spec.sort, base, local, upstream, sent)
         if verdict.action == "conflict":
             plan.outcomes.append(conflict(each, upstream))
         elif verdict.action == "nothing":
             plan.outcomes.append(_confirmed(each, verdict.value))
-        elif fault := find_fault(spec, Change(spec.name, each.key, each.base, each.local)):
+        elif fault := _find_fault(spec, each, verdict.value, plan, cells):
             plan.outcomes.append(_refused(each, f"{fault}; then push again"))
         elif spec.waits and is_running and not is_forced:
             plan.waiting.append(replace(each, error=WAITS))
         else:
             plan.sending.append(replace(each, local=verdict.value))
-            chosen[each.key] = verdict.value
-    if chosen:
-        plan.wires[spec.argument] = make_wire(spec, stored, chosen)
+
+
+def _find_fault(
+    spec: EditField, edit: Edit, value: Any, plan: Plan, cells: Mapping[str, Any]
+) -> str | None:
+    """Return why upstream would not take an edit of this object, None where it would."""
+    fault = find_fault(spec, Change(spec.name, edit.key, edit.base, edit.local))
+    if fault is not None:
+        return fault
+    if spec.only_where is not None:
+        column, wanted, why = spec.only_where
+        if (plan.fresh or {}).get(column) != wanted:
+            return f"{why}; {DISCARD.format(plan.target.path)}"
+    if spec.points_to is not None and value is not ABSENT and value not in plan.labels.values():
+        return (
+            f"{spec.points_to.kind} here have no {value}; 'wandb-mirror sync' fetches what is new"
+        )
+    keys = {**cells, **plan.chosen(spec), edit.key: value}
+    return find_excess(spec, sum(each is not ABSENT for each in keys.values()))
 
 
 def conflict(edit: Edit, upstream: Any, why: str = "somebody else changed it too") -> Outcome:
@@ -134,13 +169,12 @@ def judge_reply(
     outcomes: list[Outcome] = []
     lost: list[tuple[Target, Change]] = []
     for spec in editable.fields:
-        if spec.argument not in plan.wires:
+        own = {each.key: each for each in plan.sending if each.field == spec.name}
+        if not own:
             continue
         judged, was, now = (
-            read_cells(spec, read_stored(spec, row.get(spec.column)))
-            for row in (plan.fresh or {}, before or plan.fresh or {}, after)
+            plan.cells(spec, row) for row in (plan.fresh or {}, before or plan.fresh or {}, after)
         )
-        own = {each.key: each for each in plan.sending if each.field == spec.name}
         for key in dict.fromkeys([*judged, *was, *own]):
             seen, found, left = (cell_of(spec, cells, key) for cells in (judged, was, now))
             theirs = not is_same(seen, found)
@@ -149,6 +183,34 @@ def judge_reply(
             elif theirs and not is_same(found, left):
                 lost.append((plan.target, Change(spec.name, key, left, found)))
     return outcomes, lost
+
+
+def find_emptied(editable: Editable, plan: Plan, after: Row) -> list[Outcome]:
+    """Return what upstream holds no more since a push that did not name it, each as a conflict.
+
+    W&B's own client sends some fields only together. Should a server take the absence of one for
+    emptiness, what was there must not be gone for good; nor may it be put back unasked, because
+    somebody else may have emptied it in the same moment.
+    """
+    fresh = plan.fresh or {}
+    found = []
+    for spec in editable.fields:
+        if spec.sort == "set" or spec.points_to is not None or plan.chosen(spec):
+            continue
+        before, now = plan.cells(spec, fresh), plan.cells(spec, after)
+        if any(_is_something(each) for each in now.values()):
+            continue
+        for key, value in before.items():
+            if _is_something(value):
+                left = cell_of(spec, now, key)
+                edit = Edit(plan.target, spec.name, key, value, value, upstream=left)
+                why = "upstream holds nothing here any more since a push that did not name it"
+                found.append(replace(conflict(edit, left, why), is_new=True))
+    return found
+
+
+def _is_something(value: Any) -> bool:
+    return value is not None and value is not ABSENT
 
 
 def _judge_own(edit: Edit, found: Any, left: Any, *, is_overwritten: bool) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Any
 from wandb_mirror.sandbox.artifact_names import find_artifact, find_collection
 from wandb_mirror.sandbox.artifacts import Artifact, Collection, Membership
 from wandb_mirror.sandbox.context import Context
+from wandb_mirror.sandbox.objects import Project
 from wandb_mirror.sandbox.problems import QueryProblem
 from wandb_mirror.sandbox.projection import Ask, Resolve
 
@@ -38,10 +39,23 @@ def _artifact(context: Context, storage_id: str | None) -> Artifact:
     return found
 
 
+def _own_artifact(context: Context, storage_id: str | None) -> Artifact:
+    """Return a version of a project that takes edits from the viewer."""
+    found = _artifact(context, storage_id)
+    _check_rights(found.sequence.project)
+    return found
+
+
+def _check_rights(project: Project) -> None:
+    if project.is_read_only:
+        raise QueryProblem("permission denied")
+
+
 def _collection(context: Context, storage_id: str | None) -> Collection:
     found = find_collection(context, storage_id or "")
     if found is None:
         raise QueryProblem(f"could not find artifact collection {storage_id}")
+    _check_rights(found.project)
     return found
 
 
@@ -59,7 +73,7 @@ def _with_tags(tags: Sequence[str], add: Sequence[str], remove: Sequence[str]) -
 
 def _update_artifact(_root: Any, ask: Ask) -> dict[str, Any]:
     context, given = _given(ask)
-    artifact = _artifact(context, given["artifactID"])
+    artifact = _own_artifact(context, given["artifactID"])
     values: dict[str, Any] = {}
     for name, field in (
         ("description", "description"),
@@ -68,6 +82,8 @@ def _update_artifact(_root: Any, ask: Ask) -> dict[str, Any]:
     ):
         if given.get(name) is not None:
             values[field] = given[name]
+    if values.get("ttl_seconds", 1) not in (-1, -2) and values.get("ttl_seconds", 1) <= 0:
+        raise QueryProblem(f"{values['ttl_seconds']} is no time to live")
     try:
         json.loads(values.get("metadata", "{}"))
     except ValueError as error:
@@ -101,6 +117,7 @@ def _places(
         place = None if collection is None else artifact.membership_in(collection)
         if place is None:
             raise QueryProblem(f"artifact is not in collection {name}")
+        _check_rights(place.collection.project)
         if len(each["alias"]) > LONGEST_NAME or not each["alias"]:
             raise QueryProblem(f"invalid alias {each['alias']!r}")
         if each["alias"] in context.world.shelf.protected_aliases:
@@ -183,6 +200,8 @@ def _update_collection(id_name: str) -> Resolve:
 def _move_sequence(_root: Any, ask: Ask) -> dict[str, Any]:
     context, given = _given(ask)
     collection = _collection(context, given["artifactSequenceID"])
+    if not collection.is_sequence:
+        raise QueryProblem(f"{collection.name} is no sequence")
     context.world.shelf.edit_collection(collection, type=given["destinationArtifactTypeName"])
     return _payload(given, artifactCollection=collection)
 
@@ -205,6 +224,7 @@ def _tag_collection(*, adds: bool) -> Resolve:
         collection = None if project is None else project.collections.get(name)
         if collection is None:
             raise QueryProblem(f"could not find artifact collection {name}")
+        _check_rights(collection.project)
         names = _tag_names(given["tags"])
         if len(names) > MOST_TAGS:
             raise QueryProblem(f"at most {MOST_TAGS} tags at once")

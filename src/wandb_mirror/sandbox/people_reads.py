@@ -87,6 +87,26 @@ def _delete_automation(_root: Any, ask: Ask) -> dict[str, Any]:
     raise QueryProblem(f"could not find automation {given['triggerID']}")
 
 
+def _upsert_view(_root: Any, ask: Ask) -> dict[str, Any]:
+    """Change the fields of a report that are given, each as a whole; the absent ones stay."""
+    context: Context = ask.context
+    given = ask.arguments["input"]
+    reports = context.world.arrangements.reports.values() if context.is_known else ()
+    for report in reports:
+        if report.storage_id == given.get("id") and not report.project.is_hidden:
+            if report.project.is_read_only:
+                raise QueryProblem("permission denied")
+            names = {"displayName": "title", "description": "description", "spec": "spec"}
+            values = {names[name]: given[name] for name in names if given.get(name) is not None}
+            context.world.arrangements.edit_report(report, **values)
+            return {"view": report, "inserted": False, **_own_id(given)}
+    raise QueryProblem(f"could not find view {given.get('id')}")
+
+
+def _own_id(given: Any) -> dict[str, Any]:
+    return {"clientMutationId": given.get("clientMutationId")}
+
+
 def _registry_users(project: Project, world: World) -> list[Member]:
     """Return who has a role of their own in a registry; nobody has in other projects."""
     found = _organization_of(project, world)
@@ -125,7 +145,10 @@ ENTITY_PEOPLE: dict[str, Resolve] = {
     "limits": constant("{}"),
 }
 USER_PEOPLE: dict[str, Resolve] = {"apiKeys": _api_keys}
-PEOPLE_WRITES: dict[str, Resolve] = {"deleteTrigger": _delete_automation}
+PEOPLE_WRITES: dict[str, Resolve] = {
+    "deleteTrigger": _delete_automation,
+    "upsertView": _upsert_view,
+}
 
 
 def _project_of(report: Report, _ask: Ask) -> Project:
@@ -218,5 +241,9 @@ PEOPLE_READS: dict[str, dict[str, Resolve]] = {
     "DeleteTriggerPayload": {
         name: lambda payload, _ask, name=name: payload.get(name)  # type: ignore[misc]
         for name in ("success", "clientMutationId")
+    },
+    "UpsertViewPayload": {
+        name: lambda payload, _ask, name=name: payload.get(name)  # type: ignore[misc]
+        for name in ("view", "inserted", "clientMutationId")
     },
 }

@@ -56,6 +56,8 @@ def _upsert_sweep(_root: Any, ask: Ask) -> dict[str, Any]:
         raise QueryProblem(f"{values['state']} is not a state of a sweep")
     if given.get("id"):
         sweep = find_sweep(context, given["id"])
+        if sweep.project.is_read_only:
+            raise QueryProblem("permission denied")
         context.world.shelf.edit_sweep(sweep, **values)
     else:
         project = context.world.find_project(given.get("entityName"), given.get("projectName"))
@@ -96,6 +98,7 @@ SWEEP_READS: dict[str, dict[str, Resolve]] = {
         "runCount": lambda sweep, _ask: len(sweep.runs),
         "runCountExpected": plain("expected_runs"),
         "runs": _sweep_runs,
+        "project": plain("project"),
         "agent": _agent,
         "agents": lambda sweep, ask: page_of(ask, agents_of(sweep)),
     },

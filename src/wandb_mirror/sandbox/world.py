@@ -123,6 +123,13 @@ class World:
             project.name = name
             project.updated_at = now
 
+    def edit_project(self, project: Project, **values: Any) -> None:
+        """Change description or access of a project."""
+        with self._change() as now:
+            for name, value in values.items():
+                setattr(project, name, value)
+            project.updated_at = now
+
     def hide_project(self, project: Project) -> None:
         """Take the viewer's access away: the project is answered as null."""
         with self._change():

@@ -131,6 +131,21 @@ def _rename_project(_root: Any, ask: Ask) -> dict[str, Any]:
     return _payload(ask, project=project, inserted=False)
 
 
+def _upsert_model(_root: Any, ask: Ask) -> dict[str, Any]:
+    """Change the fields of a project that are given; the absent ones stay."""
+    world = _world(ask)
+    given = ask.arguments["input"]
+    for project in world.projects:
+        if project.storage_id == given.get("id") and not project.is_hidden:
+            if project.is_read_only:
+                raise QueryProblem("permission denied")
+            names = ("description", "access")
+            values = {name: given[name] for name in names if given.get(name) is not None}
+            world.edit_project(project, **values)
+            return _payload(ask, project=project, inserted=False)
+    raise QueryProblem(f"could not find project {given.get('id')}")
+
+
 def _entry(name: str) -> Resolve:
     return lambda payload, _ask: payload.get(name)
 
@@ -147,6 +162,7 @@ WRITES: dict[str, dict[str, Resolve]] = {
         "deleteRun": _delete_run,
         "updateRunState": _update_run_state,
         "renameProject": _rename_project,
+        "upsertModel": _upsert_model,
         "createRunFiles": create_run_files,
     },
     "UpsertBucketPayload": {

@@ -15,11 +15,10 @@ import sqlalchemy as sa
 
 from wandb_mirror.edits.cells import Change
 from wandb_mirror.edits.edit import SETTLE, Edit, Target, coalesce
+from wandb_mirror.edits.spec import Editable
 from wandb_mirror.jsontext import clean
 from wandb_mirror.kinds.pages import Row
-from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.store.books import load_fact, save_fact
-from wandb_mirror.store.conditions import with_keys
 from wandb_mirror.store.edit_rows import (
     Cell,
     about,
@@ -28,8 +27,8 @@ from wandb_mirror.store.edit_rows import (
     save_edits,
     write_edit,
 )
-from wandb_mirror.store.save import save_rows
-from wandb_mirror.store.tables import KIND_TABLES, edits, pushed
+from wandb_mirror.store.replies import save_replies
+from wandb_mirror.store.tables import edits, pushed
 from wandb_mirror.store.waiting import VERSION
 
 Begin = Callable[..., AbstractContextManager[sa.Connection]]
@@ -43,6 +42,8 @@ class Outcome:
     result: str
     """A word for the audit; "" for what the audit need not know."""
     message: str | None = None
+    is_new: bool = False
+    """Whether nobody made the edit: it holds what a push found to be gone upstream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +70,16 @@ class Outbox:
         *,
         now: datetime,
         who: str,
-        rows: tuple[Kind, Sequence[Row]] | None = None,
+        replies: tuple[Editable, Sequence[Row]] | None = None,
         lost: Sequence[tuple[Target, Change]] = (),
     ) -> None:
-        """Write down what became of edits, with the rows that upstream replied.
+        """Write down what became of edits, with the objects that upstream replied.
 
         An edit of the same cell that was made meanwhile stays; what upstream replied is its base.
         What a push has overwritten, ``lost``, is taken in to be written again.
         """
         with self._writing("edits recorded") as connection:
-            sequence: dict[tuple[str, str], int] = {}
-            if rows is not None and rows[1]:
-                kind, replied = rows
-                save_rows(connection, kind, replied, now=now, is_whole=True)
-                sequence = _sequence_of(connection, kind, replied)
+            sequence = {} if replies is None else save_replies(connection, *replies, now=now)
             listed = list(outcomes)
             targets = dict.fromkeys(each.edit.cell[:3] for each in listed)
             known = {each.cell: each for each in load_edits(connection, about(targets))}
@@ -92,7 +89,8 @@ class Outbox:
                 if edit.state == "done":
                     place = (edit.target.project_id, edit.target.own_key)
                     edit = replace(edit, reply_seq=sequence.get(place, edit.reply_seq))
-                kept += _rebased(known.get(edit.cell), edit)
+                found = known.get(edit.cell)
+                kept += [edit] if each.is_new and found is None else _rebased(found, edit)
             save_edits(connection, kept, now)
             _audit(connection, [each for each in listed if each.result], now=now, who=who)
             _put_back(connection, lost, now)
@@ -213,20 +211,6 @@ def _rebased(known: Edit | None, outcome: Edit) -> list[Edit]:
     if outcome.state == "sent":
         return [replace(known, sent=(*known.sent, outcome.local))]
     return []
-
-
-def _sequence_of(
-    connection: sa.Connection, kind: Kind, rows: Sequence[Row]
-) -> dict[tuple[str, str], int]:
-    """Return the number of the change that each row was last written with."""
-    table = KIND_TABLES[kind.plural]
-    keys = [tuple(row[name] for name in kind.key) for row in rows]
-    found: dict[tuple[str, str], int] = {}
-    for condition in with_keys(kind, keys):
-        query = sa.select(*(table.c[name] for name in kind.key), table.c.changed_seq)
-        for row in connection.execute(query.where(condition)):
-            found[row[0], row[-2]] = row[-1]
-    return found
 
 
 def _audit(

@@ -19,6 +19,7 @@ from wandb_mirror.upstream.writer import (
     Writer,
     alias_of,
     place_of,
+    type_of,
 )
 
 Wanted = tuple[str, str, Any]
@@ -49,7 +50,7 @@ def nodes_document(
         writer.require(place, last.arguments)
         for number, own_key in enumerate(own_keys):
             arguments = [
-                (argument, writer.bind(f"{part}_{number}", "String!", own_key))
+                (argument, writer.bind(f"{part}_{number}", type_of(argument), own_key))
                 for argument, part in last.arguments
                 if part == kind.own_key
             ]

@@ -195,7 +195,7 @@ def judge_errors(errors: Sequence[Any], host: str) -> MirrorError:
     if missing:
         return MissingFields(missing, text)
     if any(map(_FORBIDDEN.search, messages)):
-        return Refused(f"{text}; the key may not read this")
+        return Refused(f"{text}; the key has no right to this")
     if any(map(_TOO_SLOW.search, messages)) or any(map(_INTERNAL.search, messages)):
         return UpstreamBroken(text, is_too_large=True)
     if any(map(_PASSING.search, messages)):

@@ -138,13 +138,13 @@ class Upstream:
     def fetch_detail_page(self, kind: Kind, scope: ScopeOf, own_keys: Sequence[str]) -> RowPage:
         """Return objects by their own keys, with all their fields.
 
-        By a filter where the server has one and heeds it, else one by one in one query. Raises
-        ``NotOffered`` where the server cannot be asked for objects by key.
+        By a filter where the listing is one that is filtered and the server heeds it, else one by
+        one in one query. Raises ``NotOffered`` where the server cannot be asked for objects by key.
         """
         if kind.detail_path:
             return self._fetch_details(kind, scope, own_keys)
         filtering = f"{place_of(kind.path)}(filters)"
-        if not self.capabilities.lacks(filtering):
+        if kind.seek is not None and not self.capabilities.lacks(filtering):
             page = self._fetch_filtered(kind, scope, own_keys)
             if page is not None:
                 return page

@@ -80,7 +80,7 @@ class Writer:
         """Declare what of the scope goes into a field's arguments."""
         suffix = "" if self.number is None else f"_{self.number}"
         return [
-            (argument, self.bind(part + suffix, _type_of(argument), getattr(self.scope, part)))
+            (argument, self.bind(part + suffix, type_of(argument), getattr(self.scope, part)))
             for argument, part in at.arguments
         ] + list(at.constants)
 
@@ -197,6 +197,6 @@ def alias_of(number: int) -> str:
     return f"n{number}"
 
 
-def _type_of(argument: str) -> str:
+def type_of(argument: str) -> str:
     """Return the type of an argument that the scope fills, by W&B's habit of naming."""
     return "ID!" if argument == "id" else "String!"
