@@ -15,9 +15,13 @@ from wandb_mirror.kinds import KINDS
 from wandb_mirror.upstream.client import Client
 
 counts, execute = {}, Client.execute
+def is_asked_for(kind, document):
+    has_way = all(re.search(rf"\\b{at.field} ?[({{]", document) for at in kind.path)
+    is_node = kind.shape == "node"
+    return has_way and all(f"{each.column}:" in document for each in kind.fields if is_node)
 def count(self, document, variables):
-    names = [k.plural for k in KINDS if re.search(rf"\\b{k.path[-1].field}\\b[ (]", document)]
-    counts[names[0] if names else "other"] = counts.get(names[0] if names else "other", 0) + 1
+    names = "+".join(kind.plural for kind in KINDS if is_asked_for(kind, document)) or "other"
+    counts[names] = counts.get(names, 0) + 1
     return execute(self, document, variables)
 Client.execute = count
 mirror = Mirror.open(sys.argv[1], environ=os.environ)

@@ -67,6 +67,24 @@ def test_a_server_that_refuses_several_lists_at_once_is_asked_for_one_at_a_time(
     assert setting.asked[-1] == 4  # the refusal is remembered
 
 
+def test_all_lists_of_a_project_are_one_look_and_what_is_withheld_takes_no_other_with_it(setting):
+    one = setting.server.projects[0]
+    one["sweeps"] = [make_sweep("s1")]
+    one["allViews"] = [make_report("r1")]
+    make_collection(one, "c1", "model")["aliases"] = []
+    lists = ["sweeps", "reports", "artifact_types", "artifact_collections", "automations"]
+    setting.sync(only=lists)
+    assert setting.sync(only=lists).published is None
+    assert setting.asked[-1] == 3  # the viewer, the projects, and all that they list
+    setting.server.refuses = lambda text: "permission denied" if "allViews" in text else None
+    one["sweeps"].append(make_sweep("s2"))
+    assert setting.sync(only=lists).has_skips
+    assert setting.rows("SELECT DISTINCT kind FROM sync_errors") == [("reports",)]
+    counts = "SELECT (SELECT count(*) FROM sweeps), (SELECT count(*) FROM artifact_collections)"
+    assert setting.rows(counts) == [(2, 1)]
+    assert setting.rows("SELECT report_id FROM reports WHERE deleted_at IS NULL") == [("r1==",)]
+
+
 def test_a_server_without_sweeps_says_so_and_the_rest_is_mirrored(setting):
     setting.server.schema_text = without("  sweeps(first: Int, after: String): SweepConnection\n")
     report = setting.sync()

@@ -1,8 +1,9 @@
 """A collection of artifact versions: a sequence that runs log into, or a portfolio of links.
 
 Order: upstream's own.   Resumable: no, a listing is short.
-Cost: one request for the collections of 20 projects; a page holds 50. It brings every alias and the
-newest 100 versions in short, so no collection is asked for by itself to learn that nothing changed.
+Cost: one request for 20 lists, four projects with all that they list; a page
+holds 50. It brings every alias and the newest 100 versions in short, so no collection is asked for
+by itself to learn that nothing changed.
 Nobody states that ``updatedAt`` moves with an alias, so aliases are compared by every sync.
 Gone: a collection that a complete listing does not show is marked deleted, with its versions.
 Left out: collections of the types in ``artifacts.skip_types``.

@@ -1,7 +1,7 @@
 """A type of artifacts in a project: dataset, model.
 
 Order: upstream's own.   Resumable: no, a listing is short.
-Cost: one request for the types of 20 projects.
+Cost: one request for 20 lists, four projects with all that they list.
 Gone: a type that a complete listing does not show goes; it is but a word.
 Older servers: what they lack is NULL.
 """

@@ -1,7 +1,7 @@
 """An automation: what happens when something happens.
 
 Order: upstream's own.   Resumable: no.
-Cost: one request for the automations of 20 projects.
+Cost: one request for 20 lists, four projects with all that they list.
 Gone: an automation that a project does not list any more is marked deleted.
 Older servers: an action of a kind that they do not know makes ``action`` NULL.
 Secrets that a webhook sends are named by upstream and never shown.

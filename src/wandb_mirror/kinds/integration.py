@@ -1,6 +1,7 @@
 """An integration: where automations send messages, a Slack channel or a webhook.
 
-Order: upstream's own.   Resumable: no.   Cost: one request an entity.
+Order: upstream's own.   Resumable: no.
+Cost: one request for all that an entity lists.
 Secrets (``accessTokenRef``, ``secretRef``) are never asked for; of a webhook's address what stands
 behind ``?`` is not kept.
 Gone: an integration that is not listed any more goes.

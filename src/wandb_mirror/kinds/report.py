@@ -1,7 +1,8 @@
 """A report: a page that people wrote about runs.
 
 Order: upstream's own.   Resumable: the listing is walked anew, the specs are not.
-Cost: one request for the reports of 20 projects, one for the specs of 20 that changed.
+Cost: one request for 20 lists, four projects with all that they list; one for
+the specs of 20 reports that changed.
 Names: upstream calls it a view of the type ``runs``; drafts and workspaces are other types.
 Gone: a report that a complete listing does not show is marked deleted.
 Older servers: without ``views(ids)`` the listing brings the specs along.

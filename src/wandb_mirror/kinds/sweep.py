@@ -1,7 +1,8 @@
 """A sweep: a search over configs.
 
 Order: upstream's own.   Resumable: no, a listing is short.
-Cost: one request for the sweeps of 20 projects; a page holds 100.
+Cost: one request for 20 lists, four projects with all that they list; a page
+holds 100.
 Names: upstream ``name`` is our ``sweep_id``; ``name`` is the display name. Runs name their sweep in
 ``runs.sweep_id``. ``config`` arrives as YAML text and is kept as JSON beside the text.
 Gone: a sweep that a complete listing does not show is marked deleted.

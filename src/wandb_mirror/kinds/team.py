@@ -1,6 +1,7 @@
 """An entity: a team, or a person's own; with the organization that it is part of.
 
-Order: one object.   Resumable: nothing to resume.   Cost: one request an entity.
+Order: one object.   Resumable: nothing to resume.
+Cost: one request for all that an entity lists.
 Gone: nobody can tell absent from invisible; the row stays.
 Older servers: without organizations these columns are NULL.
 """

@@ -1,6 +1,7 @@
 """An automation that watches a whole team; those of projects and collections are of projects.
 
-Order: upstream's own.   Resumable: no.   Cost: one request a team.
+Order: upstream's own.   Resumable: no.
+Cost: one request for all that a team lists.
 Names: the fields are those of a project's automations; ``scope`` names the team.
 Gone: one that is not listed any more is marked deleted.
 Older servers: before 0.83 there are none.

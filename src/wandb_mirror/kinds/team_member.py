@@ -1,6 +1,7 @@
 """A member of a team.
 
-Order: upstream's own.   Resumable: no.   Cost: one request an entity.
+Order: upstream's own.   Resumable: no.
+Cost: one request for all that an entity lists.
 Keys (``apiKey``) are never asked for.
 Gone: who is not listed any more goes.
 Older servers: what they lack is NULL.

@@ -17,6 +17,7 @@ from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.changes import FRESH_SECONDS, Changes
 from wandb_mirror.mirror.listings import is_read_by_project
 from wandb_mirror.pull.reach import Reach
+from wandb_mirror.upstream.first_pages import fetch_first_pages
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Heads:
             kind = next(each for each in self.kinds if each.plural == plural)
             wanted = list(some)
             try:
-                pages = self.reach.upstream.fetch_first_pages(kind, wanted)
+                pages = fetch_first_pages(self.reach.upstream, [(kind, each) for each in wanted])
             except (NotOffered, NotFound, Refused, UpstreamBroken):
                 self._is_refused = True
                 return

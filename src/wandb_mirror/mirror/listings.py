@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from wandb_mirror.errors import NotFound, NotOffered, Skip, UpstreamBroken
+from wandb_mirror.errors import NotFound, NotOffered
 from wandb_mirror.kinds import STORED
 from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.kinds.spec import Follow, Kind
@@ -57,48 +57,28 @@ class Listings:
     def pull_entity(self, kinds: Sequence[Kind], entity: str, places: Sequence[Place]) -> None:
         """Pull what an entity has beside projects; the first project's report says of it."""
         place = (ScopeOf(entity), places[0][1] if places else ProjectReport(entity, ""))
-        for kind in kinds:
-            if is_taken_together(kind) and kind.scope in OF_ENTITIES:
-                self._pull(kind, [place])
+        self._pull([kind for kind in kinds if kind.scope in OF_ENTITIES], [place])
 
     def pull_places(self, kinds: Sequence[Kind], places: Sequence[Place]) -> None:
         """Pull what projects have, parents before children."""
-        for kind in kinds if places else ():
-            if is_taken_together(kind) and kind.scope not in OF_ENTITIES:
-                self._pull(kind, places)
+        self._pull([kind for kind in kinds if kind.scope not in OF_ENTITIES], places)
 
-    def _pull(self, kind: Kind, places: Sequence[Place]) -> None:
-        try:
-            if kind.shape == "node":
-                self._pull_node(kind, *places[0])
-            elif kind.follows is None:
-                self._pull_all(kind, places)
-            else:
+    def _pull(self, kinds: Sequence[Kind], places: Sequence[Place]) -> None:
+        """Pull what every sync lists, all kinds at once; then what follows another kind."""
+        wanted = [kind for kind in kinds if is_taken_together(kind)]
+        listed = [kind for kind in wanted if kind.follows is None]
+        if listed and places:
+            self._pull_all(listed, places)
+        for kind in wanted if places else ():
+            if kind.follows is not None:
                 self._pull_due(kind, kind.follows, places)
-        except NotOffered:
-            for _, report in places:
-                report.not_offered.append(kind.plural)
 
-    def _pull_all(self, kind: Kind, places: Sequence[Place]) -> None:
-        """Walk a listing of each place."""
+    def _pull_all(self, kinds: Sequence[Kind], places: Sequence[Place]) -> None:
+        """Walk the listings of each place."""
         reports = dict(places)
-        for outcomes in walk_together(kind, list(reports), self.reach):
-            for scope, outcome in outcomes:
+        for outcomes in walk_together(kinds, list(reports), self.reach):
+            for kind, scope, outcome in outcomes:
                 self._note(kind, scope, outcome, reports[scope])
-
-    def _pull_node(self, kind: Kind, scope: ScopeOf, report: ProjectReport) -> None:
-        """Read one object; what is not visible stays as it was."""
-        try:
-            row = self.reach.upstream.fetch_node(kind, scope)
-        except NotOffered:
-            raise
-        except (Skip, UpstreamBroken) as error:
-            self._note(kind, scope, error, report)
-            return
-        rows = [] if row is None else [row]
-        self._note(
-            kind, scope, Walked(len(rows), self.keeper.save(kind, rows, is_whole=True)), report
-        )
 
     def _pull_due(self, kind: Kind, follow: Follow, places: Sequence[Place]) -> None:
         """Walk the listings of those parents that changed."""
@@ -118,11 +98,11 @@ class Listings:
                 walks = walk_manifests(kind, list(due), self.reach)
             else:
                 tails = {scope: each.tail for scope, each in due.items()}
-                walks = walk_together(kind, list(due), self.reach, tails)
+                walks = walk_together([kind], list(due), self.reach, tails)
             for outcomes in walks:
                 read = [
                     replace(due[scope], mark=_spell(due[scope], outcome))
-                    for scope, outcome in outcomes
+                    for _, scope, outcome in outcomes
                     if self._note(kind, scope, outcome, report) and not _is_cut(outcome)
                 ]
                 self._save_marks(kind, read)
@@ -140,6 +120,10 @@ class Listings:
 
     def _note(self, kind: Kind, scope: ScopeOf, outcome: Outcome, report: ProjectReport) -> bool:
         """Write down what a walk found; True where there was one."""
+        if isinstance(outcome, NotOffered):
+            if kind.plural not in report.not_offered:
+                report.not_offered.append(kind.plural)
+            return False
         own = scope.run_id or scope.collection or scope.artifact_id or scope.org_entity or ""
         if not isinstance(outcome, Walked):
             if isinstance(outcome, NotFound) and own:

@@ -10,7 +10,7 @@ from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.pool import Pool
 from wandb_mirror.pull.reach import Reach
-from wandb_mirror.pull.together import Outcome
+from wandb_mirror.pull.together import Found
 from wandb_mirror.pull.walk import Walked
 
 ROWS_TOGETHER = 5000
@@ -19,13 +19,8 @@ ROWS_TOGETHER = 5000
 Read = list[Row] | NotFound | Skip | UpstreamBroken
 
 
-def walk_manifests(
-    kind: Kind, scopes: Sequence[ScopeOf], reach: Reach
-) -> Iterator[list[tuple[ScopeOf, Outcome]]]:
-    """Save the entries of each scope's manifest; yield a batch of outcomes at a time.
-
-    Raises ``NotOffered`` where the server has no manifests.
-    """
+def walk_manifests(kind: Kind, scopes: Sequence[ScopeOf], reach: Reach) -> Iterator[list[Found]]:
+    """Save the entries of each scope's manifest; yield a batch of outcomes at a time."""
     task = f"{kind.plural} of {len(scopes)}"
     reach.progress.begin(task, len(scopes))
     try:
@@ -47,11 +42,9 @@ def _fetch(kind: Kind, scopes: Sequence[ScopeOf], reach: Reach) -> list[tuple[Sc
     """Return the rows of each scope, or why there are none."""
     try:
         urls = reach.upstream.fetch_file_urls(kind, scopes)
-    except NotOffered:
-        raise
     except (Skip, UpstreamBroken) as error:
-        if len(scopes) == 1:
-            return [(scopes[0], error)]
+        if len(scopes) == 1 or isinstance(error, NotOffered):
+            return [(scope, error) for scope in scopes]
         return [found for scope in scopes for found in _fetch(kind, [scope], reach)]
     return [
         (scope, _fetch_one(kind, scope, url, reach))
@@ -68,16 +61,14 @@ def _fetch_one(kind: Kind, scope: ScopeOf, url: str | None, reach: Reach) -> Rea
         return error
 
 
-def _save(
-    kind: Kind, batch: Sequence[tuple[ScopeOf, Read]], reach: Reach
-) -> list[tuple[ScopeOf, Outcome]]:
-    found: list[tuple[ScopeOf, Outcome]] = []
+def _save(kind: Kind, batch: Sequence[tuple[ScopeOf, Read]], reach: Reach) -> list[Found]:
+    found: list[Found] = []
     for scope, read in batch:
         if not isinstance(read, list):
-            found.append((scope, read))
+            found.append((kind, scope, read))
             continue
         changed = 0
         for start in range(0, len(read), ROWS_TOGETHER):
             changed += reach.keeper.save(kind, read[start : start + ROWS_TOGETHER], is_whole=True)
-        found.append((scope, Walked(seen=len(read), changed=changed)))
+        found.append((kind, scope, Walked(seen=len(read), changed=changed)))
     return found

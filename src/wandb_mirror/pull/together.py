@@ -1,12 +1,13 @@
-"""Walk the same listing of many scopes: their first pages come together, the rest one by one.
+"""Walk listings of many scopes: the first pages of several kinds come together, the rest alone.
 
-Where the server refuses them together, each is walked by itself; it is remembered when that goes.
+Where the server refuses them together, they are asked for in smaller parts: a scope at a time, a
+kind at a time, and at last each by itself. That it takes one scope at a time is remembered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 
@@ -17,86 +18,127 @@ from wandb_mirror.progress import Silence
 from wandb_mirror.pull.pool import Pool
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.walk import Walked, walk_listing
+from wandb_mirror.upstream.first_pages import fetch_first_pages
 
 Outcome = Walked | NotFound | Skip | UpstreamBroken
 """What a walk found, or why there was none; that one listing fails does not stop the others."""
+Found = tuple[Kind, ScopeOf, Outcome]
+Tails = Mapping[ScopeOf, Tail | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Batch:
-    """Some scopes, and the first pages of their listings as far as they came."""
+    """Listings of some kinds in some scopes, and their first pages as far as they came."""
 
+    kinds: Sequence[Kind]
     scopes: Sequence[ScopeOf]
-    heads: Sequence[RowPage | None]
-    was_refused: bool = False
+    tails: Tails
+    heads: dict[Asked, RowPage] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    """Kinds whose scopes were refused together."""
 
 
 def walk_together(
-    kind: Kind,
+    kinds: Sequence[Kind],
     scopes: Sequence[ScopeOf],
     reach: Reach,
-    tails: Mapping[ScopeOf, Tail | None] = MappingProxyType({}),
-) -> Iterator[list[tuple[ScopeOf, Outcome]]]:
-    """Bring what is kept of each scope in step with upstream; yield a batch of outcomes at a time.
+    tails: Tails = MappingProxyType({}),
+) -> Iterator[list[Found]]:
+    """Bring what is kept of each kind in each scope in step with upstream, a batch at a time.
 
-    ``tails`` say where listings that grow are read on. Raises ``NotOffered`` where the server has
-    no such listing.
+    No kind of them may be the parent of another. ``tails`` say where listings that grow are read
+    on. ``NotOffered`` is an outcome like others.
     """
-    task = f"{kind.plural} of {len(scopes)}"
+    task = f"{' '.join(kind.plural for kind in kinds)} of {len(scopes)}"
     quiet = replace(reach, progress=Silence())
+    room = max(1, min(kind.together for kind in kinds) // len(kinds))
     reach.progress.begin(task, len(scopes))
     try:
         with Pool[_Batch](reach.workers, reach.stop) as pool:
-            for start in range(0, len(scopes), kind.together):
-                some = scopes[start : start + kind.together]
-                pool.submit(partial(_fetch_heads, kind, some, reach, tails))
+            for start in range(0, len(scopes), room):
+                some = scopes[start : start + room]
+                pool.submit(partial(_fetch_heads, _Batch(kinds, some, tails), reach))
                 for batch in pool.drain(down_to=pool.room - 1):
-                    yield _walk_batch(kind, batch, quiet, tails)
+                    yield _walk_batch(batch, quiet)
                     reach.progress.advance(task, len(batch.scopes))
             for batch in pool.drain(down_to=0):
-                yield _walk_batch(kind, batch, quiet, tails)
+                yield _walk_batch(batch, quiet)
                 reach.progress.advance(task, len(batch.scopes))
     finally:
         reach.progress.end(task)
 
 
-def _fetch_heads(
-    kind: Kind, scopes: Sequence[ScopeOf], reach: Reach, tails: Mapping[ScopeOf, Tail | None]
-) -> _Batch:
-    """Fetch the first pages of some listings at once; none where that cannot be."""
-    nothing = [None] * len(scopes)
-    if len(scopes) == 1:
-        return _Batch(scopes, nothing)
+def _ask(kind: Kind, scope: ScopeOf, tails: Tails) -> Asked:
+    tail = tails.get(scope)
+    after = tail.start.cursor if tail is not None and tail.start is not None else None
+    return Asked(kind.plural, scope, kind.page_size, order=kind.order, after=after)
+
+
+def _fetch_heads(batch: _Batch, reach: Reach) -> _Batch:
+    """Fetch the first pages of some listings at once, in smaller parts where that cannot be."""
+    kinds, scopes, tails = batch.kinds, batch.scopes, batch.tails
+    if len(kinds) * len(scopes) == 1 or _fetch_batch(batch, reach):
+        return batch
+    if len(scopes) > 1 and not reach.upstream.takes_several():
+        parts = [_fetch_heads(_Batch(kinds, [scope], tails), reach) for scope in scopes]
+    elif len(kinds) > 1:
+        parts = [_fetch_heads(_Batch([kind], scopes, tails), reach) for kind in kinds]
+    else:
+        return batch
+    for part in parts:
+        batch.heads |= part.heads
+        batch.refused |= part.refused
+    return batch
+
+
+def _fetch_batch(batch: _Batch, reach: Reach) -> bool:
+    """Fetch all of a batch by one request; False where that cannot be."""
+    wishes = [
+        (kind, _ask(kind, scope, batch.tails)) for kind in batch.kinds for scope in batch.scopes
+    ]
     try:
-        asked = []
-        for scope in scopes:
-            tail = tails.get(scope)
-            after = tail.start.cursor if tail is not None and tail.start is not None else None
-            asked.append(Asked(kind.plural, scope, kind.page_size, order=kind.order, after=after))
-        return _Batch(scopes, reach.upstream.fetch_first_pages(kind, asked))
+        pages = fetch_first_pages(reach.upstream, wishes)
     except UpstreamBroken as error:
         if not error.is_too_large:
             raise
-        return _Batch(scopes, nothing)
-    except (NotOffered, NotFound):
-        return _Batch(scopes, nothing)
+        return False
     except Refused:
-        return _Batch(scopes, nothing, was_refused=True)
+        batch.refused = {kind.plural for kind in batch.kinds} if len(batch.kinds) == 1 else set()
+        return False
+    except (NotOffered, NotFound):
+        return False
+    found = zip(wishes, pages, strict=True)
+    batch.heads = {asked: page for (_, asked), page in found if page is not None}
+    return True
 
 
-def _walk_batch(
-    kind: Kind, batch: _Batch, reach: Reach, tails: Mapping[ScopeOf, Tail | None]
-) -> list[tuple[ScopeOf, Outcome]]:
-    found: list[tuple[ScopeOf, Outcome]] = []
-    for scope, head in zip(batch.scopes, batch.heads, strict=True):
-        try:
-            tail = tails.get(scope)
-            walked = walk_listing(kind, scope, reach, expected=None, head=head, tail=tail)
-            found.append((scope, walked))
-        except NotOffered:
-            raise
-        except (UpstreamBroken, NotFound, Skip) as error:
-            found.append((scope, error))
-    if batch.was_refused and all(isinstance(outcome, Walked) for _, outcome in found):
-        reach.upstream.learn_one_at_a_time()
+def _walk_batch(batch: _Batch, reach: Reach) -> list[Found]:
+    """Walk from the first pages on; learn that what was refused together goes one by one."""
+    found: list[Found] = []
+    for kind in batch.kinds:
+        outcomes = list(_walk_kind(kind, batch, reach))
+        found += [(kind, scope, outcome) for scope, outcome in outcomes]
+        has_gone = all(isinstance(outcome, Walked) for _, outcome in outcomes)
+        if kind.plural in batch.refused and has_gone:
+            reach.upstream.learn_one_at_a_time()
     return found
+
+
+def _walk_kind(kind: Kind, batch: _Batch, reach: Reach) -> Iterable[tuple[ScopeOf, Outcome]]:
+    for scope in batch.scopes:
+        head = batch.heads.get(_ask(kind, scope, batch.tails))
+        try:
+            if kind.shape == "node":
+                yield scope, _keep_node(kind, scope, reach, head)
+            else:
+                tail = batch.tails.get(scope)
+                yield scope, walk_listing(kind, scope, reach, expected=None, head=head, tail=tail)
+        except (UpstreamBroken, NotFound, Skip) as error:
+            yield scope, error
+
+
+def _keep_node(kind: Kind, scope: ScopeOf, reach: Reach, head: RowPage | None) -> Walked:
+    """Keep one object; what is not visible stays as it was."""
+    row = head.rows[0] if head else reach.upstream.fetch_node(kind, scope)
+    rows = [] if row is None else [row]
+    return Walked(len(rows), reach.keeper.save(kind, rows, is_whole=True))

@@ -18,16 +18,17 @@ from wandb_mirror.upstream.writer import PLAIN_SCALARS, Document
 
 
 def ask(
-    client: Client, capabilities: Capabilities, kind: Kind, make: Callable[[], Document]
+    client: Client, capabilities: Capabilities, kind: Kind | None, make: Callable[[], Document]
 ) -> tuple[dict[str, Any], Document]:
     """Return the data of the reply, and the document that it is the reply to.
 
-    Raises ``NotOffered`` where the server lacks what the kind cannot do without, ``Refused`` where
-    its error teaches nothing.
+    ``kind`` is None for a document of several, which asks for none that the server is known not to
+    have. Raises ``NotOffered`` where the server lacks what the kind cannot do without, ``Refused``
+    where its error teaches nothing.
     """
     while True:
         document = make()
-        if lacking := _find_lacking(capabilities, kind, document):
+        if kind is not None and (lacking := find_lacking(capabilities, kind, document)):
             raise NotOffered(f"{client.host} has no {lacking}: no {kind.plural} from there")
         try:
             return client.execute(document.text, document.variables), document
@@ -37,17 +38,21 @@ def ask(
                 continue
             # another thread may have learned the same meanwhile: then the next document differs,
             # or it cannot be asked at all
-            is_told = make().text != document.text or _find_lacking(capabilities, kind, document)
+            is_told = make().text != document.text or (
+                kind is not None and find_lacking(capabilities, kind, document)
+            )
             if not is_told:
                 raise Refused(str(error)) from error
 
 
-def _find_lacking(capabilities: Capabilities, kind: Kind, document: Document) -> str | None:
+def find_lacking(capabilities: Capabilities, kind: Kind, document: Document) -> str | None:
     """Return what the document cannot do without and the server does not have."""
     if lacking := capabilities.lacking(document.needs):
         return lacking[0]
     for field in kind.fields:
-        if field.column == kind.own_key and field.column not in document.sources:
+        if field.column == kind.own_key and field.column not in document.sources_of.get(
+            kind.plural, ()
+        ):
             return f"{kind.upstream_type}.{field.source}"
     return None
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wandb_mirror.kinds.pages import Asked, ScopeOf, StepsRequest
-from wandb_mirror.kinds.spec import At, Field, Kind
+from wandb_mirror.kinds.pages import ScopeOf, StepsRequest
+from wandb_mirror.kinds.spec import Field, Kind
 from wandb_mirror.upstream.capabilities import Capabilities
 from wandb_mirror.upstream.writer import (
     JSON_SCALAR,
@@ -78,29 +78,9 @@ def listing_document(
         ("filters", JSON_SCALAR, filters),
         ("order", "String", order),
     )
-    _write_listing(writer, kind.path, fields, arguments)
+    with writer.down(kind.path[:-1]):
+        write_listing(writer, fields, arguments)
     return writer.finish("Listing")
-
-
-def listings_document(
-    kind: Kind,
-    asked: Sequence[Asked],
-    capabilities: Capabilities,
-    *,
-    fields: Sequence[Field],
-) -> Document:
-    """Return the query for the first pages of several listings, an alias each."""
-    writer = Writer(kind, ScopeOf(), capabilities)
-    for number, each in enumerate(asked):
-        writer.scope, writer.number = each.scope, number
-        arguments: Sequence[Wanted] = (
-            ("first", "Int", each.first),
-            ("after", "String", each.after),
-            ("filters", JSON_SCALAR, each.filters),
-            ("order", "String", each.order),
-        )
-        _write_listing(writer, kind.path, fields, arguments)
-    return writer.finish("Listings")
 
 
 def details_document(
@@ -159,31 +139,28 @@ def urls_document(kind: Kind, scopes: Sequence[ScopeOf], capabilities: Capabilit
     return writer.finish("Urls")
 
 
-def _write_listing(
-    writer: Writer, path: Sequence[At], fields: Iterable[Field], wanted: Sequence[Wanted]
-) -> None:
-    """Write the way to a listing and one page of it."""
-    *before, last = path
-    place = place_of(path)
-    with writer.down(before):
-        writer.require(place, (*last.arguments, *last.constants))
-        arguments = writer.bind_scope(last)
-        if writer.kind.shape == "list":
-            with writer.inside(last.field, place, arguments):
-                writer.fields(fields)
-            return
-        arguments += [
-            (name, writer.bind_value(name, graphql_type, value))
-            for name, graphql_type, value in wanted
-            if value is not None and not writer.capabilities.lacks(f"{place}({name})")
-        ]
-        name = last.field
-        if not before and writer.number is not None:
-            name = f"{alias_of(writer.number)}: {name}"
-        with writer.inside(name, place, arguments):
-            _write_nodes(writer, place, fields)
-            writer.line("pageInfo { endCursor hasNextPage }", f"{place}.pageInfo")
-        writer.needs.add(f"{place}.pageInfo")
+def write_listing(writer: Writer, fields: Iterable[Field], wanted: Sequence[Wanted]) -> None:
+    """Write one page of a listing, inside what it is a part of."""
+    *before, last = writer.kind.path
+    place = place_of(writer.kind.path)
+    writer.require(place, (*last.arguments, *last.constants))
+    arguments = writer.bind_scope(last)
+    if writer.kind.shape == "list":
+        with writer.inside(last.field, place, arguments):
+            writer.fields(fields)
+        return
+    arguments += [
+        (name, writer.bind_value(name, graphql_type, value))
+        for name, graphql_type, value in wanted
+        if value is not None and not writer.capabilities.lacks(f"{place}({name})")
+    ]
+    name = last.field
+    if not before and writer.number is not None:
+        name = f"{alias_of(writer.number)}: {name}"
+    with writer.inside(name, place, arguments):
+        _write_nodes(writer, place, fields)
+        writer.line("pageInfo { endCursor hasNextPage }", f"{place}.pageInfo")
+    writer.needs.add(f"{place}.pageInfo")
 
 
 def _write_nodes(writer: Writer, place: str, fields: Iterable[Field]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from wandb_mirror.errors import BadRow, NotOffered, Refused
 from wandb_mirror.jsontext import dumps
-from wandb_mirror.kinds.pages import Asked, Row, RowPage, ScopeOf, StepsReply, StepsRequest
+from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import At, Kind
 from wandb_mirror.upstream.asking import ask
 from wandb_mirror.upstream.capabilities import Capabilities
@@ -20,7 +20,6 @@ from wandb_mirror.upstream.documents import (
     can_name,
     details_document,
     listing_document,
-    listings_document,
     node_document,
     nodes_document,
     steps_document,
@@ -98,29 +97,6 @@ class Upstream:
             raise say_null(data, kind.path, scope, kind)
         return read_page(kind, scope, listing, fields=chosen, sources=document.sources)
 
-    def fetch_first_pages(self, kind: Kind, asked: Sequence[Asked]) -> list[RowPage | None]:
-        """Return the first pages of several listings by one request, None where one is null.
-
-        Raises ``NotOffered`` also where the server is known not to take several at once.
-        """
-        if self.capabilities.lacks(ALIASES):
-            raise NotOffered(f"{self.client.host} takes one listing at a time")
-        chosen = kind.light_fields
-
-        def make() -> Document:
-            return listings_document(kind, asked, self.capabilities, fields=chosen)
-
-        data, document = self._ask(kind, make)
-        pages: list[RowPage | None] = []
-        for number, each in enumerate(asked):
-            listing = follow_to_listing(data, kind, alias_of(number))
-            pages.append(
-                None
-                if listing is None
-                else read_page(kind, each.scope, listing, fields=chosen, sources=document.sources)
-            )
-        return pages
-
     def fetch_file_urls(self, kind: Kind, scopes: Sequence[ScopeOf]) -> list[str | None]:
         """Return signed URLs, None for what is not there; they are secret while they are valid."""
         data, _ = self._ask(kind, lambda: urls_document(kind, scopes, self.capabilities))
@@ -130,6 +106,10 @@ class Upstream:
     def fetch_manifest(self, kind: Kind, scope: ScopeOf, url: str) -> list[Row]:
         """Return the entries behind a signed URL as rows; raises ``BadRow`` for no manifest."""
         return read_manifest(kind, scope, self.client.download(url))
+
+    def takes_several(self) -> bool:
+        """Tell whether one field may stand several times in a document, as far as is known."""
+        return not self.capabilities.lacks(ALIASES)
 
     def learn_one_at_a_time(self) -> None:
         """Remember that what was refused together went one by one."""

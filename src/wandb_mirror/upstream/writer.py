@@ -32,12 +32,18 @@ class Document:
     variables: Mapping[str, Any]
     places: Mapping[int, str]
     """Line to capability: ``Run.updatedAt``, ``project.runs(order)``, ``type JSONString``."""
-    sources: Mapping[str, str]
-    """The columns that the document asks for, and upstream's field that each comes from."""
+    sources_of: Mapping[str, Mapping[str, str]]
+    """By kind: the columns that the document asks for, and upstream's field that each comes
+    from."""
     needs: frozenset[str]
     """Capabilities without which it would ask for something else than it should."""
     inside: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Capability of a field that selects within itself: the words that its selection names."""
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The columns that a document of one kind asks for, and where each comes from."""
+        return next(iter(self.sources_of.values()), {})
 
 
 @dataclass(slots=True)
@@ -51,12 +57,17 @@ class Writer:
     places: dict[int, str] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
+    sources_of: dict[str, dict[str, str]] = field(default_factory=dict)
     needs: set[str] = field(default_factory=set)
     inside_of: dict[str, frozenset[str]] = field(default_factory=dict)
     depth: int = 1
     number: int | None = None
-    """Which of several lists is being written; None where there is one."""
+    """Which of several objects is being written; None where there is one."""
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """What is asked for of the kind that is being written."""
+        return self.sources_of.setdefault(self.kind.plural, {})
 
     def line(self, text: str, capability: str | None = None) -> None:
         """Write one line."""
@@ -73,7 +84,7 @@ class Writer:
     def bind_value(self, name: str, graphql_type: str, value: Any) -> str:
         """Declare a variable, under another name where one of that name has another value."""
         if self.variables.get(name, value) != value:
-            name = f"{name}_{self.number}"
+            name = f"{name}_{len(self.variables)}"
         return self.bind(name, graphql_type, value)
 
     def bind_scope(self, at: At) -> list[Argument]:
@@ -175,7 +186,7 @@ class Writer:
             "\n".join([*head, *self.lines, "}"]),
             self.variables,
             places,
-            self.sources,
+            self.sources_of,
             frozenset(self.needs),
             self.inside_of,
         )
