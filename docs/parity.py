@@ -54,6 +54,7 @@ THEIRS = {
     "Team": "apis.public.Team",
     "Member": "apis.public.Member",
     "User": "apis.public.User",
+    "Organization": "apis.public.organizations.Organization",
     "Automations": "apis.public.Automations",
     "Integrations": "apis.public.Integrations",
     "SlackIntegrations": "apis.public.SlackIntegrations",
@@ -93,6 +94,7 @@ OURS = {
     "Team": "teams.Team",
     "Member": "teams.Member",
     "User": "users.User",
+    "Organization": "organizations.Organization",
     "Automations": "automations.EntityAutomations",
     "Integrations": "automations.Integrations",
     "SlackIntegrations": "automations.Integrations",
@@ -101,7 +103,6 @@ OURS = {
 """Class to where it is below ``wandb_mirror.api``."""
 ABSENT = {
     "AgentRuns": "which runs an agent ran is not mirrored; `sweep.runs` has all of them",
-    "Organization": "organizations are not mirrored; registries name theirs",
     "Job": "launch is not mirrored",
     "QueuedRun": "launch is not mirrored",
     "RunQueue": "launch is not mirrored",
@@ -149,9 +150,8 @@ LEFT_OUT_OF = {
     "Sweep": {"get": "`api.sweep(path)`"},
     "ArtifactCollection": {
         "load": "it is there",
-        "project_id": "not mirrored",
-        "project_internal_id": "not mirrored",
     },
+    "Organization": {"service_api": PAGER},
     "ConsoleLogs": {},
 }
 """Members without a counterpart in one class, and why."""
@@ -163,7 +163,7 @@ DIFFERS = {
         "runs": "a malformed filter or an unknown field is an error (`BadFilter`), not a server's "
         "failure or an empty list; keys with dots in them match; ties are broken by the run's id",
         "default_entity": "as of the last sync",
-        "viewer": "as of the last sync; `teams` are those that are mirrored",
+        "viewer": "as of the last sync",
         "flush": "what is asked next is of the newest publication; without it, so is each new list",
         "project": "an unknown one is a `NotMirrored` (a `ValueError`, as there)",
         "from_path": "a report is read, not only named",
@@ -200,7 +200,10 @@ DIFFERS = {
         "update": "merges here, then queues what was edited; `wandb-mirror push` sends it",
         "load": "does nothing",
     },
-    "Project": {"sweeps": "`order` means nothing, as there"},
+    "Project": {
+        "owner": "with as much as the mirror knows of the user",
+        "sweeps": "`order` means nothing, as there",
+    },
     "Projects": {},
     "Sweep": {
         "config": "parsed from the mirror's JSON, not YAML",
@@ -213,6 +216,8 @@ DIFFERS = {
     "Artifact": {
         "save": "queues what was edited, and nothing else; `wandb-mirror push` sends it",
         "ttl": "None also where the team says, which only the server knows",
+        "digest_algorithm": "text, not an enumeration",
+        "linked_at": "also where the real client forgets it, in lists",
         "download": f"{FROM_HERE}; files that lie elsewhere are not followed, "
         "`wandb-mirror download --references --to` fetches them",
         "checkout": FROM_HERE,
@@ -233,7 +238,6 @@ DIFFERS = {
         "save": "refused: a registry is administered with `wandb.Api`",
         "load": "does nothing",
         "artifact_types": "a plain list; what is added to it is local",
-        "entity": "as far as what is linked into it tells",
     },
     "BetaReport": {
         "runs": "a filter that is switched off is left out; `only_selected` needs no group to add to",
@@ -241,7 +245,8 @@ DIFFERS = {
     },
     "Team": {"load": "from the newest publication"},
     "Member": {},
-    "User": {"teams": "those that are mirrored"},
+    "User": {"teams": "of others than whose key was used, those that are mirrored"},
+    "Organization": {},
 }
 """What is there and not quite the same."""
 INTRO = """\
@@ -270,7 +275,7 @@ compared with the mirror's.
 | history: `_timestamp` and `_runtime` that are null | null | missing |
 | W&B's strings `"NaN"`, `"Infinity"`, `"-Infinity"` | strings, where they were sent as such | numbers |
 | a run whose `user` is null | raises `TypeError` | mirrored, `user` is None |
-| `read_only`, `is_benchmark`, `sets` of `history_keys` | upstream's | None, or left out: not mirrored |
+| `sets` of `history_keys` | upstream's | left out: not mirrored |
 | filters on keys with a dot in them | never match (upstream's own limit) | match |
 | filters: `$exists` on a field of the run itself that is empty (`group`, `jobType`) | true | false |
 | orders: missing values and NaN | upstream's choice | last in both directions |

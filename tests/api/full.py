@@ -63,9 +63,10 @@ def make_tables(runs):
     CREATE TABLE artifacts AS SELECT {WHERE}, 'model' AS type, 'net' AS collection, 'v' || n AS version, n AS version_index,
       'id' || n AS artifact_id, 'digest' || n AS digest, 100 * n AS size_bytes, 2 AS file_count, 'committed' AS state,
       'version ' || n AS description, '{{"loss": "NaN", "n": 1}}' AS metadata, 3600.0::DOUBLE AS ttl_s, {AT} AS created_at, {AT} AS updated_at,
-      NULL::VARCHAR AS source_artifact_id FROM range(3) t(n);
+      NULL::VARCHAR AS source_artifact_id, false AS is_link, {AT} AS joined_at, NULL::VARCHAR AS digest_algorithm,
+      '{TEAM}' AS source_entity, '{PROJECT}' AS source_project, 'net' AS source_collection, 'v' || n AS source_version FROM range(3) t(n);
     INSERT INTO artifacts SELECT * REPLACE ('org' AS entity, 'wandb-registry-model' AS project, 'prod' AS collection,
-      'v0' AS version, 0 AS version_index) FROM artifacts WHERE artifact_id = 'id2';
+      'v0' AS version, 0 AS version_index, true AS is_link) FROM artifacts WHERE artifact_id = 'id2';
     CREATE TABLE artifact_aliases AS SELECT {WHERE}, 'net' AS collection, 'v2' AS version, 'id2' AS artifact_id, alias
       FROM (VALUES ('latest'), ('best')) v(alias);
     CREATE TABLE artifact_tags AS SELECT {WHERE}, 'net' AS collection, 'v1' AS version, 'id1' AS artifact_id, 'good' AS tag;
@@ -75,13 +76,14 @@ def make_tables(runs):
       FROM (VALUES ('{first}', 'output'), ('{second}', 'input')) v(run_id, direction);
     CREATE TABLE reports AS SELECT {WHERE}, 'UmVwb3J0OjE=' AS report_id, 'report-1' AS name, 'Weekly: loss & more' AS title,
       'What we saw' AS description, 'ada' AS username, '{spec}' AS spec, {AT} AS created_at, {AT} AS updated_at, 'u' AS url;
-    CREATE TABLE teams AS SELECT '{TEAM}' AS team, 3 AS storage_bytes;
-    CREATE TABLE team_members AS SELECT '{TEAM}' AS team, username, role FROM (VALUES ('ada', 'admin'), ('bo', 'member')) v(username, role);
+    CREATE TABLE teams AS SELECT * REPLACE ('{TEAM}' AS team, 3 AS storage_bytes) FROM _data.teams;
+    CREATE TABLE team_members AS SELECT '{TEAM}' AS team, username, role, role = 'admin' AS is_admin FROM (VALUES ('ada', 'admin'), ('bo', 'member')) v(username, role);
     CREATE TABLE automations AS SELECT 'a1' AS id, 'alarm' AS name, '{TEAM}' AS entity, NULL::VARCHAR AS project, true AS enabled,
       '{{"eventType": "RUN_METRIC"}}' AS event, '{{"kind": {{"name": "post"}}}}' AS action, 'project' AS scope;
     CREATE TABLE integrations AS SELECT * FROM (VALUES ('i1', '{TEAM}', 'slack', '#runs', 'work/#runs'), ('i2', '{TEAM}', 'webhook', 'hook', 'https://x'))
       v(id, entity, kind, name, target);
-    CREATE TABLE registries AS SELECT 'org' AS organization, 'model' AS registry, 'organization' AS visibility, 'd' AS description, {AT} AS created_at;
+    CREATE TABLE registries AS SELECT 'org' AS organization, 'model' AS registry, 'organization' AS visibility, 'd' AS description, {AT} AS created_at,
+      {AT} AS updated_at, 'r1' AS registry_id, 'p1' AS project_id, 'org' AS entity, 'wandb-registry-model' AS project, true AS allow_all_artifact_types;
     UPDATE _data.runs SET sweep_id = 's1' WHERE run_id IN ('{first}', '{second}');
     """
 

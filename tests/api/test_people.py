@@ -24,6 +24,12 @@ def fields(thing, *names):
     return {name: getattr(thing, name) for name in names}
 
 
+OF_TEAM = (
+    "name", "id", "available", "photo_url", "read_only", "read_only_admin", "is_team", "is_paid",
+    "entity_type", "private_only", "storage_bytes", "code_saving_enabled", "default_access",
+)  # fmt: skip
+OF_MEMBER = ("username", "id", "name", "email", "account_type", "pending", "admin", "photo_url")
+OF_USER = ("id", "username", "name", "email", "admin", "entity", "flags", "deleted_at", "teams")
 QUESTIONS = {
     "reports": lambda api: [
         fields(
@@ -32,12 +38,19 @@ QUESTIONS = {
         for each in api.reports(PATH)
     ],
     "who wrote them": lambda api: [each.user for each in api.reports(PATH)],
-    "a team": lambda api: fields(api.team(TEAM), "name"),
+    "a team": lambda api: fields(api.team(TEAM), *OF_TEAM),
     "members": lambda api: sorted(
-        (each.username, each.name, each.email, each.account_type, each.admin)
-        for each in api.team(TEAM).members
+        tuple(fields(each, *OF_MEMBER).values()) for each in api.team(TEAM).members
     ),
-    "the viewer": lambda api: fields(api.viewer, "username", "name", "email", "admin", "entity"),
+    "the viewer": lambda api: fields(api.viewer, *OF_USER),
+    "an organization": lambda api: (
+        fields(api.organization(TEAM), "id", "name"),
+        fields(api.organization(TEAM).org_entity, "id", "name", "entity_type"),
+    ),
+    "a project": lambda api: (
+        fields(api.project("mnist-baselines", TEAM), "id", "name", "is_benchmark", "created_at"),
+        api.project("mnist-baselines", TEAM).owner.username,
+    ),
     "automations": lambda api: [
         (each.name, each.id, each.enabled, each.description, each.scope.name)
         for each in api.automations(TEAM)
@@ -67,9 +80,13 @@ def test_both_clients_answer_alike(question, real, api):
     assert ask(api) == ask(real)
 
 
+OURS = {"Node", "Listing", "FirstPages"}
+"""The documents in which a sync asks for people, as those of the real client are not called."""
+
+
 def test_no_secret_is_asked_for_or_kept(mirror, served):
-    ours = [each for each in served.requests if each.operation in ("Listing", "Listings", "Node")]
-    assert ours
+    ours = [each for each in served.requests if each.operation in OURS]
+    assert {each.operation for each in ours} == OURS
     for each in ours:
         for word in ("apiKey", "accessTokenRef", "secretRef"):
             assert word not in each.document

@@ -35,6 +35,11 @@ VERSION = (
     "size", "digest", "state", "ttl", "created_at", "updated_at", "file_count", "entity", "project",
     "source_name", "source_version", "source_entity", "source_project", "source_qualified_name",
     "is_link", "history_step", "commit_hash",
+    "digest_algorithm",
+)  # fmt: skip
+OF_REGISTRY = (
+    "id", "internal_id", "name", "full_name", "entity", "organization", "description", "path",
+    "visibility", "allow_all_artifact_types", "created_at", "updated_at",
 )  # fmt: skip
 QUESTIONS = {
     "sweeps": lambda api: [
@@ -49,7 +54,15 @@ QUESTIONS = {
     "the runs of a sweep": lambda api: {run.id for run in api.sweep(f"{PATH}/swp01000").runs},
     "artifact types": lambda api: sorted(each.name for each in api.artifact_types(PATH)),
     "collections": lambda api: sorted(
-        (each.name, each.type, sorted(each.aliases), each.tags, each.description)
+        (
+            each.name,
+            each.type,
+            sorted(each.aliases),
+            each.tags,
+            each.description,
+            each.project_id,
+            each.project_internal_id,
+        )
         for each in api.artifact_collections(PATH, "model")
     ),
     "versions": lambda api: [
@@ -57,7 +70,11 @@ QUESTIONS = {
     ],
     "a version by alias": lambda api: fields(api.artifact(MODEL), *VERSION),
     "a version by number": lambda api: fields(api.artifact(DATA), *VERSION),
-    "a linked version": lambda api: fields(api.artifact(LINKED), *VERSION),
+    "a linked version": lambda api: fields(api.artifact(LINKED), *VERSION, "linked_at"),
+    "where a linked version is from": lambda api: [
+        (each.source_artifact.qualified_name, each.source_collection.name, each.source_version)
+        for each in [api.artifact(LINKED)]
+    ],
     "who logged it": lambda api: api.artifact(MODEL).logged_by().id,
     "who used it": lambda api: sorted(run.id for run in api.artifact(DATA).used_by()),
     "what a run logged": lambda api: sorted(
@@ -77,7 +94,7 @@ QUESTIONS = {
     ),
     "links": lambda api: [each.qualified_name for each in api.artifact(MODEL).linked_artifacts],
     "registries": lambda api: [
-        fields(each, "name", "full_name", "entity", "organization", "description", "visibility")
+        fields(each, *OF_REGISTRY) | {"artifact_types": [*each.artifact_types]}
         for each in api.registries(TEAM)
     ],
     "members of registries": lambda api: [

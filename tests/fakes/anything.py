@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -55,6 +56,20 @@ class Maker:
             column = next(each.column for each in kind.fields if each.source == "__typename")
             made.row[column] = made.node["__typename"]
         return made
+
+    def forget_fields(self, kind: Kind) -> set[str]:
+        """Let the server lack all that a kind can do without; return the columns of that."""
+        schema = self.schema
+        needed = {kind.own_key, kind.seek}
+        first = {each.column: each.source.split(".")[0] for each in kind.fields}
+        kept = {first[column] for column in needed if column} | {"__typename"}
+        lacking = {name for name in first.values() if name not in kept}
+        found = schema.type_map[kind.upstream_type]
+        types = {found.name}
+        if graphql.is_abstract_type(found):
+            types |= {each.name for each in schema.get_possible_types(found)}
+        self.server.schema_text = _without(self.server.schema_text, types, lacking)
+        return {column for column, name in first.items() if name in lacking}
 
     def _type_at(self, kind: Kind, each: Field) -> Any:
         found: Any = self._concrete(each.on or kind.upstream_type)
@@ -260,26 +275,27 @@ class Shelf:
         if self.above is not None:
             self.above.touch(self.kind)
 
-    def hide(self) -> None:
-        """Show no listing any more, as to somebody who may not see it."""
+    def hide(self) -> Callable[[], None]:
+        """Show no listing any more, as to somebody who may not see it; return what shows it."""
         holder, name = self._holder
-        holder[name] = None
+        shown, holder[name] = holder[name], None
         if self.above is not None:
             self.above.touch(self.kind)
 
+        def show() -> None:
+            holder[name] = shown
+
+        return show
+
+    def refuse(self, text: str) -> str | None:
+        """Refuse to answer a document that asks for the listing."""
+        words = [f"{at.field} ?[({{]" for at in self.kind.path]
+        is_asked = all(re.search(rf"\b{each}", text) for each in words)
+        return "permission denied" if is_asked else None
+
     def forget_fields(self) -> set[str]:
         """Let the server lack all that a kind can do without; return the columns of that."""
-        kind, schema = self.kind, self.maker.schema
-        needed = {kind.own_key, kind.seek}
-        first = {each.column: each.source.split(".")[0] for each in kind.fields}
-        kept = {first[column] for column in needed if column} | {"__typename"}
-        lacking = {name for name in first.values() if name not in kept}
-        found = schema.type_map[kind.upstream_type]
-        types = {found.name}
-        if graphql.is_abstract_type(found):
-            types |= {each.name for each in schema.get_possible_types(found)}
-        self.server.schema_text = _without(self.server.schema_text, types, lacking)
-        return {column for column, name in first.items() if name in lacking}
+        return self.maker.forget_fields(self.kind)
 
 
 def _name_of(node: Node) -> Any:

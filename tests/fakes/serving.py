@@ -39,7 +39,19 @@ type Query {
   views(ids: [ID!]!): ViewConnection
   artifact(id: ID!): Artifact
 }
-type User { id: ID! username: String name: String email: String admin: Boolean entity: String }
+type User {
+  id: ID!
+  username: String
+  name: String
+  email: String
+  admin: Boolean
+  entity: String
+  deletedAt: String
+  flags: JSONString
+  teams: EntityConnection
+}
+type EntityConnection { edges: [EntityEdge] pageInfo: PageInfo }
+type EntityEdge { node: Entity }
 type PageInfo { endCursor: String hasNextPage: Boolean }
 type ProjectConnection { edges: [ProjectEdge] pageInfo: PageInfo }
 type ProjectEdge { node: Project }
@@ -50,6 +62,10 @@ type Project {
   entityName: String
   description: String
   access: String
+  user: User
+  readOnly: Boolean
+  isBenchmark: Boolean
+  allowAllArtifactTypesInRegistry: Boolean
   createdAt: String
   updatedAt: String
   runCount: Int
@@ -71,13 +87,23 @@ type Entity {
   id: ID!
   name: String!
   isTeam: Boolean
+  entityType: String
+  available: Boolean
+  photoUrl: String
+  readOnly: Boolean
+  readOnlyAdmin: Boolean
+  privateOnly: Boolean
+  storageBytes: Int64
+  codeSavingEnabled: Boolean
+  defaultAccess: String
+  isPaid: Boolean
   organization: Organization
   members: [Member!]
   integrations(first: Int, after: String): IntegrationConnection
   triggers(first: Int, after: String): TriggerConnection
   projects(first: Int, after: String, filters: JSONString): ProjectConnection
 }
-type Organization { name: String! orgEntity: Entity }
+type Organization { id: ID! name: String! orgEntity: Entity }
 type Member {
   id: String
   username: String
@@ -86,6 +112,7 @@ type Member {
   role: String
   admin: Boolean
   pending: Boolean
+  photoUrl: String
   accountType: String
   apiKey: String
 }
@@ -170,6 +197,7 @@ type Artifact {
   artifactSequence: ArtifactSequence!
   versionIndex: Int
   digest: String!
+  digestAlgorithm: String
   commitHash: String
   historyStep: Int64
   size: Int64!

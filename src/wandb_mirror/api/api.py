@@ -19,7 +19,6 @@ from wandb_mirror.api.refusals import (
     EDITS,
     LAUNCH,
     LOGGING,
-    SERVER_ONLY,
     UPLOADS,
     refused,
 )
@@ -68,7 +67,6 @@ class Api(Catalog):
     create_user = refused(ACCOUNTS)
     create_custom_chart = refused(UPLOADS)
     sync_tensorboard = refused(LOGGING)
-    organization = refused(f"organizations are not mirrored: {SERVER_ONLY}")
     job = refused(LAUNCH)
     list_jobs = refused(LAUNCH)
     run_queue = refused(LAUNCH)

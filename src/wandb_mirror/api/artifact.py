@@ -16,7 +16,6 @@ from wandb_mirror.api.pages import Held
 from wandb_mirror.api.refusals import (
     DELETES,
     EDITS,
-    SERVER_ONLY,
     UPLOADS,
     refused,
     refused_property,
@@ -42,8 +41,6 @@ class Artifact(ArtifactBytes, ArtifactEdits):
     distributed_id = refused_property(UPLOADS)
     incremental = refused_property(UPLOADS)
     use_as = refused_property(UPLOADS)
-    digest_algorithm = refused_property(SERVER_ONLY)
-    linked_at = refused_property(SERVER_ONLY)
 
     def __init__(
         self, generations: Generations, generation: Generation, row: Row, alias: str | None = None
@@ -95,37 +92,42 @@ class Artifact(ArtifactBytes, ArtifactEdits):
         path = tuple(self._row[part] for part in ("entity", "project", "type", "collection"))
         return self._generations.make("collection", self._generation, *path)
 
-    @cached_property
-    def _source(self) -> Row:
-        """The row of the version in the collection that it was logged into."""
-        source = self._row.get("source_artifact_id") or self._row["artifact_id"]
-        rows = load_memberships(self._generation, [source])
-        return rows[0] if rows else self._row
+    def _of_source(self, part: str) -> str:
+        """Return a part of where it was logged; of where it is, on servers that do not say."""
+        return str(self._row[f"source_{part}"] or self._row[part])
 
     @property
     def source_artifact(self) -> Artifact:
         """The version in the collection that it was logged into; itself where it is that."""
-        return Artifact(self._generations, self._generation, self._source) if self.is_link else self
+        if not self.is_link:
+            return self
+        for row in load_memberships(self._generation, [self.id]):
+            if not row["is_link"]:
+                return Artifact(self._generations, self._generation, row)
+        # the project that it was logged into is not mirrored
+        parts = ("entity", "project", "collection", "version")
+        row = self._row | {part: self._of_source(part) for part in parts} | {"is_link": False}
+        return Artifact(self._generations, self._generation, row)
 
     @property
     def source_entity(self) -> str:
         """Whose project it was logged into."""
-        return str(self._source["entity"])
+        return self._of_source("entity")
 
     @property
     def source_project(self) -> str:
         """The project that it was logged into."""
-        return str(self._source["project"])
+        return self._of_source("project")
 
     @property
     def source_version(self) -> str:
         """Its version in the collection that it was logged into."""
-        return str(self._source["version"])
+        return self._of_source("version")
 
     @property
     def source_name(self) -> str:
         """Collection and version that it was logged as."""
-        return f"{self._source['collection']}:{self.source_version}"
+        return f"{self._of_source('collection')}:{self.source_version}"
 
     @property
     def source_qualified_name(self) -> str:
@@ -140,8 +142,17 @@ class Artifact(ArtifactBytes, ArtifactEdits):
     @property
     def is_link(self) -> bool:
         """Whether this collection only links to it."""
-        places = ("entity", "project", "collection")
-        return any(self._row[place] != self._source[place] for place in places)
+        return bool(self._row["is_link"])
+
+    @property
+    def linked_at(self) -> str | None:
+        """When it was linked to this collection, None where it was logged into it."""
+        return self._row["joined_at"] if self.is_link else None
+
+    @property
+    def digest_algorithm(self) -> str:
+        """How its digest is made: MANIFEST_MD5 where the server knows no other."""
+        return self._row["digest_algorithm"] or "MANIFEST_MD5"
 
     @property
     def linked_artifacts(self) -> list[Artifact]:
@@ -188,7 +199,7 @@ class Artifact(ArtifactBytes, ArtifactEdits):
         rows = self._generation.live(
             "artifact_usage",
             "artifact_id = ? AND direction = ? ORDER BY entity, project, run_id",
-            [self._source["artifact_id"], direction],
+            [self.id, direction],
         )
         return [
             self._generations.make(

@@ -50,6 +50,20 @@ class ArtifactCollection:
         self._saver.note(description=self.description, tags=self.tags, type=self.type)
 
     @cached_property
+    def _place(self) -> Row:
+        return self._generation.find_project(self.entity, self.project) or {}
+
+    @property
+    def project_id(self) -> str | None:
+        """The id of its project that mutations take."""
+        return self._place.get("storage_id")
+
+    @property
+    def project_internal_id(self) -> str | None:
+        """The id that its project keeps when it is renamed."""
+        return self._place.get("project_id")
+
+    @cached_property
     def aliases(self) -> list[str]:
         """All aliases of its versions."""
         rows = self._generation.rows(

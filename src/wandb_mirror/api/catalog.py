@@ -18,6 +18,7 @@ from wandb_mirror.api.artifacts import (
 )
 from wandb_mirror.api.automations import Automation, EntityAutomations, Integrations
 from wandb_mirror.api.generations import Generations
+from wandb_mirror.api.organizations import Organization, find_organization
 from wandb_mirror.api.registries import Registries, Registry, find_registry
 from wandb_mirror.api.teams import Team
 from wandb_mirror.api.users import User, search_users
@@ -144,6 +145,11 @@ class Catalog(ABC):
     def registry(self, name: str, organization: str | None = None) -> Registry:
         """Return one registry; raises ``NotMirrored``."""
         return find_registry(self._generations, organization or self.settings["organization"], name)
+
+    def organization(self, name: str | None = None) -> Organization:
+        """Return an organization; raises ``NotMirrored``."""
+        wanted = name or self.settings["organization"]
+        return find_organization(self._generations.current(), wanted)
 
     def team(self, team: str) -> Team:
         """Return a team with its members; raises ``NotMirrored``."""

@@ -9,16 +9,14 @@ from wandb_mirror.api.artifacts import ArtifactCollections, ArtifactTypes
 from wandb_mirror.api.attrs import Attrs, frame
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Pages
-from wandb_mirror.api.refusals import SERVER_ONLY, refused_property
 from wandb_mirror.api.saving import Saver
 from wandb_mirror.api.sweeps import Sweeps
+from wandb_mirror.api.users import User, name_user
 from wandb_mirror.errors import NotMirrored
 
 
 class Project(Attrs):
     """A project; nothing of it is read before it is asked for."""
-
-    owner = refused_property(f"who owns a project is not mirrored: {SERVER_ONLY}")
 
     def __init__(
         self, generations: Generations, entity: str, name: str, row: Row | None = None
@@ -44,7 +42,9 @@ class Project(Attrs):
             "createdAt": row["created_at"],
             "updatedAt": row["updated_at"],
             "runCount": row["run_count"],
-            "isBenchmark": None,
+            "readOnly": row["read_only"],
+            "isBenchmark": row["is_benchmark"],
+            "username": row["username"],
         }
 
     def _load(self) -> None:
@@ -69,6 +69,12 @@ class Project(Attrs):
         if not self._is_loaded:
             self._load()
         return str(self._attrs["id"])
+
+    @property
+    def owner(self) -> User | None:
+        """Who made it, None where upstream does not say."""
+        username = self.username
+        return None if username is None else name_user(self._generation, username)
 
     @property
     def path(self) -> list[str]:

@@ -10,7 +10,7 @@ from wandb_mirror.api.artifact import Artifact
 from wandb_mirror.api.artifacts import ArtifactCollection
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Held
-from wandb_mirror.api.refusals import ACCOUNTS, EDITS, SERVER_ONLY, refused, refused_property
+from wandb_mirror.api.refusals import ACCOUNTS, EDITS, refused
 from wandb_mirror.api.teams import Team
 from wandb_mirror.api.users import User, make_user
 from wandb_mirror.errors import NotMirrored
@@ -56,7 +56,6 @@ class Registry:
     add_members = refused(ACCOUNTS)
     remove_members = refused(ACCOUNTS)
     update_member = refused(ACCOUNTS)
-    allow_all_artifact_types = refused_property(SERVER_ONLY)
 
     def __init__(self, generations: Generations, generation: Generation, row: Row) -> None:
         self._generations = generations
@@ -66,10 +65,12 @@ class Registry:
         self.description = row["description"]
         self.visibility = VISIBILITY.get(row["visibility"], "organization")
         self.created_at = row["created_at"]
-        self.updated_at = row.get("updated_at")
-        self.id = row.get("registry_id", row.get("storage_id"))
-        self.internal_id = row.get("project_id")
-        self._entity = row.get("entity", row.get("org_entity"))
+        self.updated_at = row["updated_at"]
+        self.id = row["registry_id"]
+        self.internal_id = row["project_id"]
+        self.entity = row["entity"]
+        """The organization's entity, which owns the project behind it."""
+        self.allow_all_artifact_types = row["allow_all_artifact_types"]
 
     @property
     def full_name(self) -> str:
@@ -77,27 +78,15 @@ class Registry:
         return f"{PREFIX}{self.name}"
 
     @property
-    def entity(self) -> str | None:
-        """The organization's entity, which owns the project behind it."""
-        return self._entity or self._owner()
-
-    def _owner(self) -> str | None:
-        found = self._generation.one(
-            "SELECT entity FROM main.artifact_collections WHERE project = ? LIMIT 1",
-            [self.full_name],
-        )
-        return None if found is None else str(found["entity"])
-
-    @property
     def path(self) -> list[str]:
         """Entity and full name."""
-        return [self.entity or self.organization, self.full_name]
+        return [self.entity, self.full_name]
 
     @property
     def artifact_types(self) -> list[str]:
         """The types of what it holds."""
         rows = self._generation.live(
-            "artifact_types", "project = ? ORDER BY type", [self.full_name]
+            "artifact_types", "entity = ? AND project = ? ORDER BY type", self.path
         )
         return list(dict.fromkeys(row["type"] for row in rows))
 

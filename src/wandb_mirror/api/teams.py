@@ -24,9 +24,11 @@ class Member(Attrs):
                 "username": username,
                 "name": row.get("name") or names.get(username) or username,
                 "email": row.get("email"),
+                "pending": row.get("is_pending"),
+                "photoUrl": row.get("photo_url"),
                 "accountType": row.get("account_type") or row["role"],
                 "role": row["role"],
-                "admin": str(row["role"]).lower() == "admin",
+                "admin": row.get("is_admin"),
             }
         )
         self.team = team
@@ -61,12 +63,24 @@ class Team(Attrs):
             )
         members = generation.live("team_members", "team = ? ORDER BY username", [self.name])
         names = generation.user_names
-        known = {
-            self.snake_to_camel(column): value
-            for column, value in rows[0].items()
-            if column not in ("team", "synced_at", "deleted_at")
+        row = rows[0]
+        self._attrs = {
+            "id": row["storage_id"],
+            "available": row["available"],
+            "photoUrl": row["photo_url"],
+            "readOnly": row["read_only"],
+            "readOnlyAdmin": row["read_only_admin"],
+            "isTeam": row["is_team"],
+            "entityType": row["entity_type"],
+            "privateOnly": row["private_only"],
+            "storageBytes": row["storage_bytes"],
+            "codeSavingEnabled": row["code_saving_enabled"],
+            "defaultAccess": row["default_access"],
+            "isPaid": row["is_paid"],
+            "organization": row["organization"],
+            "orgEntity": row["org_entity"],
+            "members": [Member(self.name, each, names) for each in members],
         }
-        self._attrs = known | {"members": [Member(self.name, row, names) for row in members]}
         return self._attrs
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 from wandb_mirror.api.attrs import Attrs
 from wandb_mirror.api.generations import Generation
 from wandb_mirror.api.refusals import ACCOUNTS, SECRETS, refused, refused_property
+from wandb_mirror.jsontext import loads
 
 
 class User(Attrs):
@@ -49,11 +50,17 @@ def make_user(generation: Generation, row: dict[str, Any]) -> User:
             "email": row.get("email"),
             "admin": row.get("is_admin", row.get("admin")),
             "entity": row.get("default_entity"),
-            "flags": None,
-            "deletedAt": row.get("deleted_at"),
-            "teams": _teams_of(generation, username),
+            "flags": row.get("flags"),
+            "deletedAt": row.get("user_deleted_at"),
+            "teams": loads(row["teams"]) if row.get("teams") else _teams_of(generation, username),
         }
     )
+
+
+def name_user(generation: Generation, username: str) -> User:
+    """Return the user of a name, with as much as the mirror knows of them."""
+    rows = generation.live("users", "username = ?", [username])
+    return make_user(generation, rows[0] if rows else {"username": username})
 
 
 def _teams_of(generation: Generation, username: str) -> list[str]:

@@ -46,6 +46,11 @@ ARTIFACT = Kind(
         ),
         Field("type", "artifact.artifactType.name", about="The artifact's type."),
         Field("digest", "artifact.digest", about="The digest of its manifest."),
+        Field(
+            "digest_algorithm",
+            "artifact.digestAlgorithm",
+            about="How that digest is made; NULL on servers that know one way only.",
+        ),
         Field("size_bytes", "artifact.size", Type.INTEGER, about="Its size in bytes."),
         Field("file_count", "artifact.fileCount", Type.INTEGER, about="Its files."),
         Field("state", "artifact.state", about="committed, deleted, …", is_lower=True),
@@ -74,6 +79,12 @@ ARTIFACT = Kind(
         ),
         Field("created_at", "artifact.createdAt", Type.TIME, about="When it was logged."),
         Field("updated_at", "artifact.updatedAt", Type.TIME, about="When it last changed."),
+        Field(
+            "source_version_index",
+            "artifact.versionIndex",
+            Type.INTEGER,
+            about="Its number in the sequence that it was logged into.",
+        ),
         Field(
             "source_collection",
             "artifact.artifactSequence.name",

@@ -4,6 +4,7 @@ Order: upstream's own; starts over if cut off.   Resumable: no, a listing is sho
 Cost: one request a project, or one for 200 projects of an entity.
 Names: ``project_id`` is upstream's ``internalId`` (its ``id`` changes when it is renamed).
 ``description`` and the rest are what the real client reads (GetProject) plus ``updatedAt``.
+Not read: ``views``, how the web page once arranged its panels.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ PROJECT = Kind(
         Field("project", "name", about="The project's name."),
         Field("description", "description", about="What its owner wrote about it."),
         Field("access", "access", about="Who may see it, as upstream spells it."),
+        Field("username", "user.username", about="Who made it."),
+        Field("read_only", "readOnly", Type.BOOLEAN, about="Whether upstream takes no edits."),
+        Field(
+            "is_benchmark", "isBenchmark", Type.BOOLEAN, about="Whether it is a public benchmark."
+        ),
         Field("created_at", "createdAt", Type.TIME, about="When it was made."),
         Field("updated_at", "updatedAt", Type.TIME, about="When upstream last changed it."),
         Field("run_count", "runCount", Type.INTEGER, about="Its runs, as upstream counts them."),

@@ -29,9 +29,17 @@ REGISTRY = Kind(
     leads_to=("org_entity", "project"),
     fields=(
         Field("storage_id", "internalId", fallback="id", about="The id a registry keeps."),
+        Field("registry_id", "id", about="The id that mutations take."),
         Field("project", "name", about="The project that it is: wandb-registry-NAME."),
         Field("visibility", "access", about="Who may see it, as upstream spells it."),
         Field("description", "description", about="What people wrote about it."),
+        Field(
+            "allow_all_artifact_types",
+            "allowAllArtifactTypesInRegistry",
+            Type.BOOLEAN,
+            about="Whether it takes artifacts of any type.",
+        ),
         Field("created_at", "createdAt", Type.TIME, about="When it was made."),
+        Field("updated_at", "updatedAt", Type.TIME, about="When upstream last changed it."),
     ),
 )

@@ -28,6 +28,7 @@ TEAM_MEMBER = Kind(
         Field("role", "role", about="admin, member, …"),
         Field("is_admin", "admin", Type.BOOLEAN, about="Whether the member runs the team."),
         Field("is_pending", "pending", Type.BOOLEAN, about="Invited and not yet there."),
+        Field("photo_url", "photoUrl", Type.ADDRESS, about="Where the member's picture lies."),
         Field("account_type", "accountType", about="A person or a service."),
     ),
 )

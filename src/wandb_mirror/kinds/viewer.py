@@ -25,5 +25,17 @@ VIEWER = Kind(
         Field("email", "email", about="The user's mail address."),
         Field("is_admin", "admin", Type.BOOLEAN, about="Whether the user administers the server."),
         Field("default_entity", "entity", about="The entity used where none is named."),
+        Field(
+            "user_deleted_at", "deletedAt", Type.TIME, about="When the account was closed upstream."
+        ),
+        Field("flags", "flags", Type.JSON_TEXT, about="What upstream notes of it, as JSON."),
+        Field(
+            "teams",
+            "teams",
+            Type.JSON,
+            selection="{ edges { node { name } } }",
+            pluck="name",
+            about="Names of the user's teams, a JSON array.",
+        ),
     ),
 )

@@ -239,6 +239,7 @@ ARTIFACT_READS: dict[str, dict[str, Resolve]] = {
         "usedBy": _used_by,
         "usedCount": lambda artifact, _ask: len(artifact.used_by),
         "versionIndex": _version_index,
+        "digestAlgorithm": constant("MANIFEST_MD5"),
         "files": lambda artifact, ask: page_of_files(files_of_artifact(artifact), ask),
     },
     "ArtifactManifest": {

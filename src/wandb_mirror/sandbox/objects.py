@@ -65,6 +65,13 @@ class Entity:
     organization: Organization | None = None
 
     @property
+    def form(self) -> str:
+        """What upstream calls the type of an entity."""
+        if self.organization is not None and self.organization.entity is self:
+            return "organization"
+        return "team" if self.is_team else "user"
+
+    @property
     def storage_id(self) -> str:
         """The opaque id."""
         return encode_id("Entity", self.number)

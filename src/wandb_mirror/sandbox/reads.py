@@ -140,7 +140,7 @@ READS: dict[str, dict[str, Resolve]] = {
         "id": plain("storage_id"),
         "name": plain("name"),
         "isTeam": plain("is_team"),
-        "entityType": lambda entity, _ask: "team" if entity.is_team else "user",
+        "entityType": plain("form"),
         "photoUrl": constant(None),
         "readOnly": constant(False),
         "organization": plain("organization"),

@@ -144,7 +144,7 @@ def _artifacts() -> View:
         PROJECT,
         COLLECTION,
         VERSION,
-        *_fields("artifacts"),
+        *_fields("artifacts", without=("source_version_index",)),
         ViewColumn(
             "ttl_s",
             "DOUBLE",
@@ -152,6 +152,11 @@ def _artifacts() -> View:
             "Seconds it is kept; NULL for ever or as its collection says.",
         ),
         ViewColumn("is_link", "BOOLEAN", is_link, "Whether it is linked from elsewhere."),
+        _text(
+            "source_version",
+            "'v' || t.source_version_index",
+            "Its version in the sequence that it was logged into.",
+        ),
         _text(
             "source_artifact_id",
             f"CASE WHEN {is_link} THEN t.artifact_id END",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wandb_mirror.kinds import kind_named
+from wandb_mirror.warehouse.tables import COLUMN_TYPES
 from wandb_mirror.warehouse.view_parts import View, ViewColumn
 
 
@@ -44,10 +46,8 @@ def _users() -> View:
 
 def _teams() -> View:
     columns = [
-        _text("team", "t.team", "The entity's name."),
-        ViewColumn("is_team", "BOOLEAN", "t.is_team", "Whether it is a team, not a person."),
-        _text("organization", "t.organization", "The organization it is part of."),
-        _text("org_entity", "t.org_entity", "The entity that owns the organization's registries."),
+        ViewColumn(field.column, COLUMN_TYPES[field.type], f't."{field.column}"', field.about)
+        for field in kind_named("teams").fields
     ]
     about = "The entities that are mirrored."
     return View("main", "teams", about, columns, "FROM _data.teams t")
@@ -60,8 +60,11 @@ def _team_members() -> View:
         _text("role", "t.role", "admin, member, …"),
         _text("name", "t.name", "The member's name as shown."),
         _text("email", "t.email", "The member's mail address."),
+        ViewColumn("is_admin", "BOOLEAN", "t.is_admin", "Whether the member runs the team."),
         ViewColumn("is_pending", "BOOLEAN", "t.is_pending", "Invited and not yet there."),
         _text("account_type", "t.account_type", "A person or a service."),
+        _text("photo_url", "t.photo_url", "Where the member's picture lies."),
+        _text("member_id", "t.member_id", "Upstream's id of the membership."),
     ]
     about = "The members of each team."
     return View("main", "team_members", about, columns, "FROM _data.team_members t")
@@ -94,9 +97,18 @@ def _registries() -> View:
         _text("registry", "replace(t.project, 'wandb-registry-', '')", "The registry's name."),
         _text("visibility", "t.visibility", "Who may see it, as upstream spells it."),
         _text("description", "t.description", "What people wrote about it."),
+        ViewColumn(
+            "allow_all_artifact_types",
+            "BOOLEAN",
+            "t.allow_all_artifact_types",
+            "Whether it takes artifacts of any type.",
+        ),
         ViewColumn("created_at", "TIMESTAMP", "t.created_at", "When it was made."),
+        ViewColumn("updated_at", "TIMESTAMP", "t.updated_at", "When upstream last changed it."),
         _text("entity", "t.org_entity", "The entity of its project."),
         _text("project", "t.project", "The project that holds its collections."),
+        _text("registry_id", "t.registry_id", "The id that mutations take."),
+        _text("project_id", "t.storage_id", "The id a registry keeps."),
     ]
     tail = (
         "FROM _data.registries t LEFT JOIN (SELECT org_entity, max(organization) AS organization "
