@@ -27,6 +27,7 @@ def served():
         datasets=2,
         models=2,
         has_registry=True,
+        has_run_files=True,
         reports=3,
         has_automations=True,
     )

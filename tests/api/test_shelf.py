@@ -85,6 +85,11 @@ QUESTIONS = {
         each.name
         for each in api.run(f"{PATH}/{api.artifact(MODEL).logged_by().id}").used_artifacts()
     ),
+    "files of runs": lambda api: sorted(
+        (each.id, each.name, each.size, each.mimetype or "", each.md5, each.updated_at)
+        for run in api.runs(PATH)
+        for each in run.files()
+    ),
     "manifest": lambda api: {
         path: (entry.digest, entry.size, entry.ref)
         for path, entry in api.artifact(DATA).manifest.entries.items()

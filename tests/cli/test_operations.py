@@ -8,6 +8,7 @@ import re
 import shlex
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 
@@ -100,6 +101,18 @@ def test_the_form_of_logs_is_known_before_anything_else():
     assert not wants_json(["sync", "json", "--log-format", "text"])
 
 
+def read_texts(path):
+    """Return all text in the tables of a DuckDB file."""
+    with duckdb.connect(path, read_only=True) as file:
+        tables = file.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+        rows = [
+            file.execute(f'SELECT * FROM "{schema}"."{table}"').fetchall()
+            for schema, table in tables
+        ]
+    assert sum(map(len, rows)) > 100
+    return repr(rows)
+
+
 def test_no_secret_is_asked_for_kept_or_said(tmp_path, capfd, monkeypatch):
     world = generate_world(
         entity="team", projects=1, runs=4, steps=5, datasets=1, models=1, reports=1,
@@ -117,6 +130,8 @@ def test_no_secret_is_asked_for_kept_or_said(tmp_path, capfd, monkeypatch):
     said = "".join(capfd.readouterr())
     files = [each for each in (tmp_path / "mirror").rglob("*") if each.is_file()]
     kept = b"".join(each.read_bytes() for each in files)
+    for name in ("wandb.duckdb", "warehouse.duckdb"):
+        kept += read_texts(tmp_path / "mirror" / name).encode()  # as it is stored it is packed
     assert len(files) > 5
     assert "team" in said
     for secret in (PLANTED, box.api_key, "&signature="):

@@ -12,6 +12,7 @@ import pytest
 
 from mirror.making import TEAM, make_world, open_mirror, rows
 from wandb_mirror.sandbox import Sandbox
+from wandb_mirror.sandbox.people import Action, Event
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
 QUESTIONS = {
@@ -25,7 +26,15 @@ QUESTIONS = {
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     world = make_world(
-        runs=24, steps=5, sweeps=3, datasets=1, models=2, reports=3, has_automations=True
+        runs=24, steps=5, sweeps=3, datasets=1, models=2, reports=3, has_automations=True,
+        has_registry=True,
+    )  # fmt: skip
+    arranged = world.arrangements
+    arranged.create_automation(
+        "tell of all/everything",
+        world.entities[TEAM],
+        Event("RUN_STATE", "{}"),
+        Action("NotificationTriggeredAction", next(iter(arranged.integrations.values()))),
     )
     first = world.projects[0]
     derived = world.shelf.log_artifact(
@@ -35,7 +44,7 @@ def filled(tmp_path_factory):
     world.shelf.log_artifact(
         first, "tiny", "model", {"m": b"m"}, run=next(iter(first.runs.values()))
     )
-    for project in world.projects:
+    for project in world.projects[:2]:
         reports = world.arrangements.reports.values()
         report = next(each for each in reports if each.project is project)
         world.now = datetime.now(UTC) - timedelta(days=2)
@@ -139,11 +148,36 @@ def test_automations_that_act_on_a_collection_are_found(filled):
     wanted = [
         (project.name, each.name, each.is_enabled, each.scope.typename, each.event.event_type)
         for project in filled[0].projects
-        for each in filled[0].arrangements.automations_of(project)
-        if each.scope in (project, project.collections["classifier-0"])
+        if "classifier-0" in project.collections
+        for each in filled[0].arrangements.automations.values()
+        if each.scope
+        in (project, project.collections["classifier-0"], filled[0].entities[project.entity])
     ]
-    assert len(wanted) == 4
+    assert len(wanted) == 6
     assert found == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("collection:team/mnist-baselines/classifier-0", {"aliases": {"latest": "v2"}}),
+        ("automation:team/mnist-baselines/deploy classifier-0", {"enabled": True}),
+        ("automation:team/tell of all/everything", {"project": None, "enabled": True}),
+        ("integration:team/deploy", {"kind": "webhook"}),
+        ("registry:team/model", {"entity": "team-org"}),
+        ("registry:team-org/model", {"collections": {"mnist-baselines-encoder-1": "2 versions"}}),
+        ("team:team", {"is_team": True, "members": {"ada": "admin"}}),
+        ("user:grace@example.com", {"username": "grace", "teams": {"team": "viewer"}}),
+    ],
+)
+def test_an_object_of_any_kind_is_shown_by_its_path(filled, path, wanted):
+    with filled[1].read() as published:
+        found = filled[1].load_object(published, path)
+    for name, value in wanted.items():
+        if isinstance(value, dict):
+            assert value.items() <= found[name].items()
+        else:
+            assert found[name] == value
 
 
 def test_every_view_and_column_of_the_file_says_what_it_is(filled):

@@ -88,6 +88,7 @@ def make_world(size: Size) -> World:
         datasets=1,
         models=2,
         reports=2,
+        has_run_files=True,
         has_automations=True,
         has_registry=True,
     )

@@ -185,7 +185,7 @@ def show_command(wish: Wish, path: str, *, as_json: bool) -> None:
     PATH is ENTITY/PROJECT, ENTITY/PROJECT/RUN, sweep:ENTITY/PROJECT/SWEEP,
     artifact:ENTITY/PROJECT/COLLECTION:ALIAS (with its files and its lineage),
     collection:ENTITY/PROJECT/COLLECTION, report:ENTITY/PROJECT/ID, automation:ENTITY/PROJECT/NAME,
-    registry:ORGANIZATION/NAME or team:NAME.
+    integration:ENTITY/NAME, registry:ORGANIZATION/NAME, team:NAME or user:NAME.
     """
     from wandb_mirror.cli.terminal import print_json, print_object  # noqa: PLC0415
 

@@ -40,11 +40,19 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         "",
     ),
     "automation": (
-        "SELECT * FROM automations WHERE entity = $1 AND project = $2 AND $3 IN (id, name)",
+        (
+            "SELECT * FROM automations "
+            "WHERE entity = $1 AND coalesce(project, '') = $2 AND $3 IN (id, name)"
+        ),
         "",
     ),
-    "registry": ("SELECT * FROM registries WHERE organization = ? AND registry = ?", ""),
+    "integration": ("SELECT * FROM integrations WHERE entity = $1 AND $2 IN (id, name)", ""),
+    "registry": (
+        "SELECT * FROM registries WHERE $1 IN (organization, entity) AND registry = $2",
+        "",
+    ),
     "team": ("SELECT * FROM teams WHERE team = ?", ""),
+    "user": ("SELECT * FROM users WHERE $1 IN (username, email)", ""),
 }
 """By the word before a path: how the object is found, and the command that lists its like."""
 
@@ -88,7 +96,25 @@ PAIRS: dict[str, tuple[str, str]] = {
         WHERE entity = ? AND project = ? AND collection = ? ORDER BY ALL
         """,
     ),
-    "team": ("members", "SELECT username, role FROM team_members WHERE team = ? ORDER BY ALL"),
+    "registry": (
+        "collections",
+        """
+        SELECT c.collection, count(a.artifact_id) || ' versions' FROM registries r
+        JOIN artifact_collections c ON c.entity = r.entity AND c.project = r.project
+        LEFT JOIN artifacts a ON a.entity = c.entity AND a.project = c.project
+          AND a.collection = c.collection AND a.deleted_at IS NULL
+        WHERE $1 IN (r.organization, r.entity) AND r.registry = $2 AND c.deleted_at IS NULL
+        GROUP BY 1 ORDER BY 1
+        """,
+    ),
+    "team": (
+        "members",
+        "SELECT coalesce(username, name), role FROM team_members WHERE team = ? ORDER BY ALL",
+    ),
+    "user": (
+        "teams",
+        "SELECT team, role FROM team_members WHERE $1 IN (username, email) ORDER BY ALL",
+    ),
 }
 """By word: what is shown beside an object's own columns, a name and a value each."""
 

@@ -66,8 +66,10 @@ WORDS = {
     "collection": "collection:ENTITY/PROJECT/COLLECTION",
     "report": "report:ENTITY/PROJECT/ID-OR-TITLE",
     "automation": "automation:ENTITY/PROJECT/ID-OR-NAME",
+    "integration": "integration:ENTITY/ID-OR-NAME",
     "registry": "registry:ORGANIZATION/NAME",
     "team": "team:NAME",
+    "user": "user:NAME-OR-MAIL",
 }
 """The words that stand before the path of what is neither a project nor a run."""
 
@@ -85,8 +87,10 @@ def parse_object(text: str) -> ObjectPath:
         raise BadPath(f"{text!r}: there is no kind {word!r}; {hint}")
     parts = _split(rest)
     wanted = WORDS[word].count("/") + 1
-    if word in ("report", "automation") and len(parts) > wanted:
-        parts = [*parts[:2], "/".join(parts[2:])]  # titles may hold anything
+    if word in ("report", "automation", "integration") and len(parts) > wanted:
+        parts = [*parts[: wanted - 1], "/".join(parts[wanted - 1 :])]  # names may hold anything
+    if word == "automation" and len(parts) == 2:  # noqa: PLR2004
+        parts.insert(1, "")  # one that watches a whole team is of no project
     if len(parts) != wanted:
         raise BadPath(f"{text!r} is no {word}; write {WORDS[word]}")
     if word == "artifact":

@@ -16,7 +16,7 @@ from wandb_mirror.sandbox.exports import count_exported, plan_parts
 from wandb_mirror.sandbox.objects import Project, User, wrap_config
 from wandb_mirror.sandbox.oddities import add_oddities
 from wandb_mirror.sandbox.people import add_automations, add_reports
-from wandb_mirror.sandbox.stock import add_artifacts, add_registry, add_sweeps
+from wandb_mirror.sandbox.stock import add_artifacts, add_registry, add_run_files, add_sweeps
 from wandb_mirror.sandbox.world import World
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -63,6 +63,8 @@ class WorldOptions:
     """Versions of each model."""
     reports: int = 0
     """In each project."""
+    has_run_files: bool = False
+    """Give each run the files that the client of W&B uploads."""
     has_automations: bool = False
     """Give the team integrations, and automations that use them."""
     has_registry: bool = False
@@ -92,6 +94,8 @@ def generate_world(options: WorldOptions | None = None, **changes: Any) -> World
             owner=world.users[number % len(world.users)],
         )
         _fill(world, project, options, cache)
+        if options.has_run_files:
+            add_run_files(project)
         source = Random(f"{options.seed} {number} shelf")  # noqa: S311  (not for secrets)
         add_sweeps(world, project, options.sweeps, source)
         add_reports(world, project, options.reports, source)

@@ -1,4 +1,4 @@
-"""Generated sweeps, datasets, models and a registry: what a team keeps beside its runs.
+"""Generated files, sweeps, datasets, models and a registry: what a team keeps beside its runs.
 
 Each dataset is used by runs, which log versions of models; the best are linked into the registry.
 So lineage has two hops, as people ask for it.
@@ -21,6 +21,29 @@ _DATASETS = ("mnist", "imagenet-1k", "librispeech", "wikitext")
 _MODELS = ("classifier", "encoder", "denoiser", "language-model")
 _USES = 10
 """Runs that use one version of a dataset."""
+
+
+def add_run_files(project: Project) -> None:
+    """Give each run the files that the client of W&B uploads."""
+    for run in project.live_runs:
+        metadata = {
+            "os": "Linux-6.8-x86_64-with-glibc2.39",
+            "python": "CPython 3.11.9",
+            "startedAt": f"{run.created_at:%Y-%m-%dT%H:%M:%S}.000000Z",
+            "program": "train.py",
+            "codePath": "train.py",
+            "git": {"remote": "https://git.example.com/lab/train.git", "commit": run.commit},
+            "host": run.host,
+            "cpu_count": 16,
+        }
+        config = "".join(f"{key}: {json.dumps(each)}\n" for key, each in run.config_values.items())
+        run.uploads |= {
+            "config.yaml": config.encode(),
+            "output.log": "".join(f"{line}\n" for line in run.console).encode(),
+            "requirements.txt": b"numpy==2.1.0\ntorch==2.4.0\nwandb==0.31.0\n",
+            "wandb-metadata.json": json.dumps(metadata, indent=2).encode(),
+            "wandb-summary.json": (run.summary or "{}").encode(),
+        }
 
 
 def add_sweeps(world: World, project: Project, count: int, source: Random) -> None:
