@@ -16,7 +16,7 @@ from diagram import draw_views
 
 from wandb_mirror import errors
 from wandb_mirror.cli.main import EXIT_CODES, cli
-from wandb_mirror.kinds import KINDS
+from wandb_mirror.kinds import KINDS, WORDS
 from wandb_mirror.warehouse.views import main_views
 
 HERE = Path(__file__).parent
@@ -77,9 +77,17 @@ def _summary(error: type[Exception]) -> str:
     return " ".join((inspect.getdoc(error) or "").split("\n\n")[0].split())
 
 
+CHOOSING = """\
+`sync --only` and `--skip` take the names below, and these words. What `--only` names brings what it is
+found by; what `--skip` names takes along what it alone leads to.
+"""
+
+
 def kinds_page() -> str:
     """Return each kind as its own file describes it, with its fields."""
-    parts = ["# Kinds: what is mirrored\n"]
+    parts = ["# Kinds: what is mirrored\n", CHOOSING]
+    parts += [f"- `{word}`: {', '.join(kinds)}" for word, kinds in WORDS.items()]
+    parts.append("")
     for kind in KINDS:
         module = sys.modules[f"wandb_mirror.kinds.{kind.name}"]
         parts.append(f"## {kind.plural}\n\n{inspect.getdoc(module)}\n")

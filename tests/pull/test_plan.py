@@ -28,6 +28,27 @@ def test_a_kind_left_out_stays_out():
     assert names(skip=["history"]) == [each for each in everything if each != "history"]
 
 
+def test_a_word_stands_for_several_kinds_and_what_is_left_out_takes_along_what_it_leads_to():
+    assert names(only=["files"]) == ["viewers", "projects", "runs", "run_files"]
+    found = names(only=["registries"])
+    assert found == ["viewers", "teams", "registries", "registry_members", "registry_teams"]
+    everything = [kind.plural for kind in KINDS]
+    without = names(skip=["artifacts", "users"])
+    assert [each for each in everything if each not in without] == [
+        "team_members",
+        "artifact_types",
+        "artifact_collections",
+        "artifacts",
+        "artifact_files",
+        "input_artifacts",
+        "output_artifacts",
+    ]
+    assert names(skip=["artifact_collections"]) == [
+        each for each in everything if each.split("_")[0] not in ("artifacts", "artifact")
+        or each == "artifact_types"
+    ]  # fmt: skip
+
+
 def test_an_unknown_kind_is_named_with_those_there_are():
     with pytest.raises(BadSettings, match=r"'rnus'.*viewers, .*projects, runs, history"):
         plan_kinds(["rnus"], ())

@@ -47,9 +47,16 @@ def read_time(
 @click.argument("targets", nargs=-1, metavar="[ENTITY[/PROJECT]]...")
 @click.option("--full-refresh", is_flag=True, help="Read everything again, changed or not.")
 @click.option(
-    "--only", multiple=True, metavar="KIND", help="Read these kinds alone (a,b or repeated)."
+    "--only",
+    multiple=True,
+    metavar="KIND",
+    help="Read these kinds alone, and what they are found by (a,b or repeated): runs, history, "
+    "system_metrics, files, sweeps, artifacts, reports, users, automations, integrations, "
+    "registries; docs/kinds.md has all.",
 )
-@click.option("--skip", multiple=True, metavar="KIND", help="Leave these kinds out.")
+@click.option(
+    "--skip", multiple=True, metavar="KIND", help="Leave these kinds out, and what they lead to."
+)
 @click.option("--no-history", is_flag=True, help="Leave the history out.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Requests at once.  [default: 6]")
 @click.option("--max-requests", type=click.IntRange(1), help="Stop cleanly after so many requests.")

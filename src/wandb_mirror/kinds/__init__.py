@@ -58,6 +58,23 @@ STORED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind.is_stored)
 """The kinds whose rows live in the store; the others live in the warehouse alone."""
 
 
+WORDS: dict[str, tuple[str, ...]] = {
+    "files": ("run_files",),
+    "artifacts": (
+        "artifact_types",
+        "artifact_collections",
+        "artifacts",
+        "artifact_files",
+        "input_artifacts",
+        "output_artifacts",
+    ),
+    "users": ("viewers", "team_members"),
+    "automations": ("automations", "team_automations"),
+    "registries": ("registries", "registry_members", "registry_teams"),
+}
+"""Words for several kinds at once, or for one that people call otherwise."""
+
+
 def kind_named(plural: str) -> Kind:
     """Return the kind that ``sync --only`` calls ``plural``; ``KeyError`` where there is none."""
     for kind in KINDS:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 
 from wandb_mirror.errors import BadSettings
-from wandb_mirror.kinds import KINDS
+from wandb_mirror.kinds import KINDS, WORDS
 from wandb_mirror.kinds.pages import HistoryCursor
 from wandb_mirror.kinds.spec import Kind
 
@@ -17,12 +17,20 @@ LARGEST_WINDOW = 2**31 - 1
 def plan_kinds(only: Collection[str], skip: Collection[str]) -> tuple[Kind, ...]:
     """Return the kinds to read, parents first, with every kind that those chosen are found in.
 
+    What is skipped takes along what is found by it alone, but for projects: all is found in them.
     Raises ``BadSettings`` for a word that names no kind.
     """
     names = [kind.plural for kind in KINDS]
-    if unknown := sorted({*only, *skip} - set(names)):
-        raise BadSettings(f"no kind is called {unknown[0]!r}; the kinds are {', '.join(names)}")
-    chosen = {name for name in (only or names) if name not in skip}
+    if unknown := sorted({*only, *skip} - {*names, *WORDS}):
+        known = ", ".join(dict.fromkeys([*names, *WORDS]))
+        raise BadSettings(f"no kind is called {unknown[0]!r}; the kinds are {known}")
+    skipped = _name_all(skip)
+    for kind in KINDS:
+        holders = {each.plural for each in KINDS if each.holds == kind.scope != "project"}
+        parent = {kind.follows.parent} if kind.follows else set()
+        if skipped & (holders | parent):
+            skipped.add(kind.plural)
+    chosen = (_name_all(only) or set(names)) - skipped
     needed: set[str | None] = {"server"}
     planned: list[Kind] = []
     for kind in reversed(KINDS):
@@ -32,6 +40,11 @@ def plan_kinds(only: Collection[str], skip: Collection[str]) -> tuple[Kind, ...]
             if kind.follows is not None:
                 needed.add(kind.follows.parent)
     return tuple(reversed(planned))
+
+
+def _name_all(words: Collection[str]) -> set[str]:
+    """Return the kinds that some words stand for."""
+    return {name for word in words for name in WORDS.get(word, (word,))}
 
 
 def plan_deep_slice(
