@@ -56,17 +56,12 @@ SWEEPS = Editable(
     fields=(EditField("name", "name", "scalar", "displayName", cleared=""), DESCRIPTION),
 )
 
-PROJECT_ITSELF: Kind = replace(
-    PROJECT, fields=(*PROJECT.fields, replace(READ_ONLY, source="readOnly"))
-)
-"""How a project is read by its name."""
-
 PROJECTS = Editable(
     kind="projects",
     word="project",
     noun="project",
     path="{entity}/{project}",
-    read=PROJECT_ITSELF,
+    read=PROJECT,
     write=Write("upsertModel", "UpsertModelInput!", "id"),
     id_column="storage_id",
     reply="project",

@@ -71,7 +71,7 @@ def mutation_document(
         if guards or each.wires:
             _write_main(writer, editable, each, alias, each.wires)
     if not writer.sources:  # where only mutations of their own are sent, no object is asked for
-        writer.sources = {field.column: field.source for field in kind.fields}
+        writer.sources.update({field.column: field.source for field in kind.fields})
     document = writer.finish("Edits")
     return replace(document, text=f"mutation{document.text.removeprefix('query')}")
 
