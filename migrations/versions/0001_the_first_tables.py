@@ -300,6 +300,32 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "past_values",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("own_key", sa.Text(), nullable=False),
+        sa.Column("within", sa.Text(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(), nullable=False),
+        sa.Column("valid_to", sa.DateTime(), nullable=True),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "kind",
+            "project_id",
+            "own_key",
+            "within",
+            "field",
+            "valid_from",
+            name=op.f("pk_past_values"),
+        ),
+    )
+    with op.batch_alter_table("past_values", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_past_values_changed_seq"), ["changed_seq"], unique=False
+        )
+
+    op.create_table(
         "projects",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("storage_id", sa.Text(), nullable=True),
@@ -746,6 +772,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_projects_changed_seq"))
 
     op.drop_table("projects")
+    with op.batch_alter_table("past_values", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_past_values_changed_seq"))
+
+    op.drop_table("past_values")
     with op.batch_alter_table("output_artifacts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_output_artifacts_changed_seq"))
 

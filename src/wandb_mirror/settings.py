@@ -57,6 +57,7 @@ class SyncSettings(_Section, frozen=True):
     publish_every_minutes: Often = 10.0
     least_free_disk_mb: NotNegative = 200
     metrics_file: str = ""
+    past_values: bool = False
 
 
 class RunsSettings(_Section, frozen=True):

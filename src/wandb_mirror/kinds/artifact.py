@@ -31,6 +31,7 @@ ARTIFACT = Kind(
     page_size=100,
     together=10,
     when_gone="deleted",
+    remembered=("aliases", "tags", "state", "description"),
     fields=(
         Field("artifact_id", "artifact.id", about="The version's id, the same in all collections."),
         Field("membership_id", "id", about="The id of its place in this collection."),

@@ -27,6 +27,7 @@ ARTIFACT_COLLECTION = Kind(
     page_size=50,
     when_gone="deleted",
     left_out_by=("type", "artifacts.skip_types"),
+    remembered=("tags", "state", "description"),
     fields=(
         Field("collection", "name", about="The collection's name, unique within its project."),
         Field("storage_id", "id", about="The id that mutations take."),

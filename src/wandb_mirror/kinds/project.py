@@ -23,6 +23,7 @@ PROJECT = Kind(
     holds="project",
     key=("project_id",),
     when_gone="inaccessible",
+    remembered=("project", "description"),
     fields=(
         Field(
             "project_id",

@@ -25,6 +25,7 @@ REPORT = Kind(
     page_size=100,
     detail_size=20,
     when_gone="deleted",
+    remembered=("title", "description"),
     fields=(
         Field("report_id", "id", about="The report's id."),
         Field("name", "name", about="The name that upstream gave it."),

@@ -40,6 +40,7 @@ RUN = Kind(
     page_size=1000,
     detail_size=100,
     when_gone="deleted",
+    remembered=("name", "state", "run_group", "job_type", "notes", "description", "tags"),
     fields=(
         Field("run_id", "name", about="The run's id, unique within its project."),
         Field("storage_id", "id", about="The id that mutations take."),

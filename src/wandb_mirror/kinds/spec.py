@@ -177,6 +177,9 @@ class Kind:
     left_out_by: tuple[str, str] | None = None
     """A column, and the setting that lists the values with which objects are left out."""
 
+    remembered: tuple[str, ...] = ()
+    """The columns of which past values are kept, where the settings ask for it."""
+
     def __post_init__(self) -> None:
         """Refuse a kind that contradicts itself."""
         columns = [field.column for field in self.fields]
@@ -187,6 +190,8 @@ class Kind:
             raise ValueError(f"kind {self.name}: key columns {missing} are nowhere")
         if self.seek is not None and (self.seek not in columns or self.order is None):
             raise ValueError(f"kind {self.name}: seek needs a column and an order")
+        if self.remembered and (self.key[0] != "project_id" or {*self.remembered} - {*columns}):
+            raise ValueError(f"kind {self.name}: only fields of what projects hold are remembered")
         if any(field.is_heavy for field in self.fields if field.column in self.key):
             raise ValueError(f"kind {self.name}: a key column cannot be heavy")
 

@@ -24,6 +24,7 @@ SWEEP = Kind(
     key=("project_id", "sweep_id"),
     page_size=100,
     when_gone="deleted",
+    remembered=("name", "state", "description"),
     fields=(
         Field("sweep_id", "name", about="The sweep's id, unique within its project."),
         Field("storage_id", "id", about="The id that mutations take."),

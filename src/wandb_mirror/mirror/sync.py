@@ -136,6 +136,7 @@ class Sync:
         there is; ``NotFound`` where the only target is not visible.
         """
         began = monotonic()
+        self.store.past.keep(is_wanted=self.settings.sync.past_values)
         sync_id = self.store.begin_sync(self.now())
         status = "failed"
         try:

@@ -28,6 +28,8 @@ _NOUNS = ("comet", "delta", "ember", "forest", "glade", "harbor", "island", "lak
 _STATES = ("finished",) * 16 + ("crashed", "failed", "killed", "running")
 _TAGS = ("baseline", "best", "ablation", "paper", "debug", "to-delete")
 _FIXED_CONFIG = 8
+_SPAN_SECONDS = 300 * 86_400
+"""The runs of a project were made within so long, however many: none in the future."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,11 @@ def _fill(world: World, project: Project, options: WorldOptions, cache: LineCach
     created_at = project.created_at
     make = _Maker(world, project, options, cache, source)
     metrics = name_metrics(options.metrics)
+    longest = max(61, min(3600, 2 * _SPAN_SECONDS // max(1, options.runs)))
     for number in range(options.runs):
         # A tenth of the runs begin in the same second as the run before: a sweep's agents.
-        created_at += timedelta(seconds=0 if _chance(source, 0.1) else source.randrange(60, 3600))
+        gap = 0 if _chance(source, 0.1) else source.randrange(60, longest)
+        created_at += timedelta(seconds=gap)
         state = source.choice(_STATES)
         steps = options.steps // 2 if state == "running" else options.steps
         make.run(number, created_at, state, steps, metrics)

@@ -14,7 +14,8 @@ from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.store.books import forget_paths, next_seq, save_removals
 from wandb_mirror.store.checkpoints import forget_checkpoints
 from wandb_mirror.store.conditions import Condition, has_key, in_parts, in_scope, is_gone, live_keys
-from wandb_mirror.store.tables import KIND_TABLES
+from wandb_mirror.store.past import end
+from wandb_mirror.store.tables import KIND_TABLES, past_values
 
 PROJECT_KEY = ("project_id",)
 
@@ -40,6 +41,8 @@ def mark_missing(
 def _let_go(
     connection: sa.Connection, kind: Kind, condition: Condition, seq: int, now: datetime
 ) -> None:
+    if kind.when_gone != "inaccessible":
+        end(connection, kind, condition, seq, now)
     if kind.when_gone == "removed":
         _remove(connection, kind, condition, seq)
     elif kind.when_gone == "deleted":
@@ -73,7 +76,9 @@ def mark_deleted(
 ) -> None:
     """Mark one object as deleted upstream."""
     condition = sa.and_(has_key(kind, tuple(map(clean, key))), sa.not_(is_gone(kind)))
-    _mark(connection, kind, condition, next_seq(connection), deleted_at=now, synced_at=now)
+    seq = next_seq(connection)
+    end(connection, kind, condition, seq, now)
+    _mark(connection, kind, condition, seq, deleted_at=now, synced_at=now)
 
 
 def _remove(connection: sa.Connection, kind: Kind, condition: Condition, seq: int) -> int:
@@ -100,4 +105,5 @@ def forget_project(connection: sa.Connection, project_id: str) -> int:
         if PROJECT_KEY[0] in table.c:
             removed += _remove(connection, kind, table.c.project_id == project_id, seq)
     forget_checkpoints(connection, project_id)
+    connection.execute(past_values.delete().where(past_values.c.project_id == project_id))
     return removed

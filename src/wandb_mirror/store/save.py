@@ -16,6 +16,7 @@ from wandb_mirror.store.books import drop_removals, next_seq
 from wandb_mirror.store.conditions import Key, with_keys
 from wandb_mirror.store.digest import digest_light
 from wandb_mirror.store.engine import upsert
+from wandb_mirror.store.past import remember
 from wandb_mirror.store.tables import KIND_TABLES
 
 
@@ -36,8 +37,9 @@ def save_rows(
     there = _load_there(connection, kind, incoming)
     changed = {key: row for key, row in incoming.items() if _differs(there.get(key), row)}
     if changed:
+        seq = next_seq(connection)
         books = {
-            "changed_seq": next_seq(connection),
+            "changed_seq": seq,
             "synced_at": now,
             "deleted_at": None,
             "inaccessible_since": None,
@@ -48,6 +50,7 @@ def save_rows(
             kind,
             [row | books | {"light_digest": digests.get(key)} for key, row in changed.items()],
         )
+        remember(connection, kind, list(changed.values()), seq=seq, at=now)
         drop_removals(connection, kind.plural, [key for key in changed if key not in there])
     if is_settled:
         unchanged = {key: digests[key] for key in incoming if key not in changed}

@@ -16,16 +16,13 @@ from wandb_mirror.closable import Closable
 from wandb_mirror.kinds.pages import Row, Saved, ScopeOf
 from wandb_mirror.kinds.spec import Follow, Kind
 from wandb_mirror.store import books, due, gone, load, save
-from wandb_mirror.store.checkpoints import (
-    Checkpoint,
-    load_checkpoint,
-    load_marks,
-    save_checkpoints,
-)
+from wandb_mirror.store.checkpoints import Checkpoint, load_checkpoint, load_marks
+from wandb_mirror.store.checkpoints import save_checkpoints as note_checkpoints
 from wandb_mirror.store.conditions import Key
 from wandb_mirror.store.digest import Digest
 from wandb_mirror.store.engine import open_engine, translated
 from wandb_mirror.store.outbox import Outbox
+from wandb_mirror.store.past import Past
 
 OnCommit = Callable[[str], None]
 PAIR = "pair_id"
@@ -89,6 +86,11 @@ class Store(Closable):
         """What was edited and waits to be pushed."""
         return Outbox(self._writing, self._reading)
 
+    @property
+    def past(self) -> Past:
+        """What objects were like, where that is kept."""
+        return Past(self._writing, self._reading)
+
     def load_fact(self, name: str) -> str | None:
         """Return a fact, or None where it was never saved."""
         with self._reading() as connection:
@@ -121,7 +123,7 @@ class Store(Closable):
         with self._writing(f"rows of {kind.plural}") as connection:
             saved = save.save_rows(connection, kind, rows, now=now, is_whole=is_whole)
             if checkpoint is not None:
-                save_checkpoints(connection, kind, [checkpoint], now)
+                note_checkpoints(connection, kind, [checkpoint], now)
         return saved
 
     def load_checkpoint(self, kind: Kind, scope: ScopeOf) -> Checkpoint | None:
@@ -132,7 +134,7 @@ class Store(Closable):
     def save_checkpoints(self, kind: Kind, saved: Sequence[Checkpoint], *, now: datetime) -> None:
         """Save how far several scopes have been read."""
         with self._writing(f"checkpoints of {kind.plural}") as connection:
-            save_checkpoints(connection, kind, saved, now)
+            note_checkpoints(connection, kind, saved, now)
 
     def load_due(
         self,

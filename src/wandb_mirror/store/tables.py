@@ -118,6 +118,22 @@ removals = Table(
 )
 """Rows that are gone from a kind's table, by key as a JSON array: the warehouse learns it here."""
 
+past_values = Table(
+    "past_values",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("project_id", Text, primary_key=True),
+    Column("own_key", Text, primary_key=True),
+    Column("within", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("valid_from", DateTime, primary_key=True),
+    Column("valid_to", DateTime),
+    Column("value", Text, nullable=False),
+    Column("changed_seq", BigInteger, nullable=False),
+    Index(None, "changed_seq"),
+)
+"""What fields of objects were, as JSON, and when; the latest has no end."""
+
 sync_log = Table(
     "sync_log",
     metadata,

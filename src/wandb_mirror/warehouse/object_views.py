@@ -11,7 +11,7 @@ from wandb_mirror.kinds import kind_named
 from wandb_mirror.warehouse.engine import literal
 from wandb_mirror.warehouse.tables import COLUMN_TYPES
 from wandb_mirror.warehouse.team_views import team_views
-from wandb_mirror.warehouse.view_parts import ENTITY, PROJECT, View, ViewColumn
+from wandb_mirror.warehouse.view_parts import ENTITY, PROJECT, UNQUOTED, View, ViewColumn
 
 OF_PROJECT = "JOIN _data.projects p ON p.project_no = t.project_no"
 
@@ -31,6 +31,7 @@ def object_views(url: str) -> list[View]:
         _console_lines(),
         _reports(url),
         _automations(),
+        _past_values(),
         *team_views(),
     ]
 
@@ -70,6 +71,30 @@ def _inside_json(column: str, path: str) -> str:
 def _link(url: str, rest: str) -> ViewColumn:
     link = f"{literal(url + '/')} || p.entity || '/' || p.project || {rest}"
     return _text("url", link, "Where people look at it.")
+
+
+def _past_values() -> View:
+    columns = [
+        ENTITY,
+        PROJECT,
+        _text("kind", "t.kind", "The kind of the object: runs, sweeps, artifacts, …"),
+        _text("id", "t.own_key", "Its own id: run_id, sweep_id, artifact_id, collection, …"),
+        _text("collection", "nullif(t.within, '')", "For a version, the collection it is in."),
+        _text("field", "t.field", "The column of which this is a value."),
+        _text("value", "t.value", "What it was, as JSON; where it was NULL there is no row."),
+        _text("text", UNQUOTED.format("t.value"), "The same, with strings unquoted."),
+        ViewColumn(
+            "valid_from", "TIMESTAMP", "t.valid_from", "When a sync found it to be so (UTC)."
+        ),
+        ViewColumn(
+            "valid_to",
+            "TIMESTAMP",
+            "t.valid_to",
+            "When a sync found it to be otherwise or gone (UTC); NULL where it is still so.",
+        ),
+    ]
+    about = "What names, tags, notes, aliases and states were, and when (sync.past_values)."
+    return _view("past_values", about, columns, f"FROM _data.past_values t {OF_PROJECT}")
 
 
 def _sweeps(url: str) -> View:

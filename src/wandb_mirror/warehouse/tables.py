@@ -127,6 +127,16 @@ FIXED: dict[str, dict[str, str]] = {
         "description": "VARCHAR",
         "source": "VARCHAR",
     },
+    "past_values": {
+        "kind": "VARCHAR",
+        "project_no": "INTEGER",
+        "within": "VARCHAR",
+        "own_key": "VARCHAR",
+        "field": "VARCHAR",
+        "value": "VARCHAR",
+        "valid_from": "TIMESTAMP",
+        "valid_to": "TIMESTAMP",
+    },
     "sync_log": {
         "sync_id": "VARCHAR",
         "started_at": "TIMESTAMP",

@@ -18,7 +18,14 @@ from wandb_mirror.kinds.pages import Row
 from wandb_mirror.kinds.spec import Kind, Type
 from wandb_mirror.warehouse.engine import Database, quote
 from wandb_mirror.warehouse.numbers import Numbers
-from wandb_mirror.warehouse.tables import ARROW_TYPES, FLATTENED, columns_of
+from wandb_mirror.warehouse.tables import ARROW_TYPES, FIXED, FLATTENED, columns_of
+
+
+class ReadablePast(Protocol):
+    """What the warehouse needs of a store's past values."""
+
+    def load(self, *, after_seq: int) -> Iterator[list[Row]]:
+        """Yield what was written after a number, in the order in which it was."""
 
 
 class Readable(Protocol):
@@ -29,6 +36,10 @@ class Readable(Protocol):
 
     def load_removals(self, *, after_seq: int) -> list[Row]:
         """Return which rows were removed after a change."""
+
+    @property
+    def past(self) -> ReadablePast:
+        """What objects were like."""
 
     def load_errors(self) -> list[Row]:
         """Return what could not be read."""
@@ -174,6 +185,22 @@ class Taker:
                 }
             ),
         )
+
+    def take_past(self, rows: Sequence[Row]) -> None:
+        """Put past values in the place of what was there of them."""
+        names = ("kind", "within", "own_key", "field", "value", "valid_from", "valid_to")
+        columns = {name: [row[name] for row in rows] for name in names}
+        columns["project_no"] = [self._numbers.project(row["project_id"]) for row in rows]
+        types = FIXED["past_values"]
+        incoming = pa.table(
+            {name: pa.array(columns[name], ARROW_TYPES[types[name]]) for name in types}
+        )
+        with self._database.given(incoming) as view:
+            keys = "kind, project_no, within, own_key, field, valid_from"
+            self._database.run(
+                f"DELETE FROM _data.past_values WHERE ({keys}) IN (SELECT ({keys}) FROM {view})"
+            )
+        self._database.insert("_data.past_values", incoming)
 
     def remove(self, removed: Sequence[Row]) -> None:
         """Take out what was removed from the store."""

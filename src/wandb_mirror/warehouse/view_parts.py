@@ -35,3 +35,9 @@ class View:
 
 ENTITY = ViewColumn("entity", "VARCHAR", "p.entity", "The entity that owns the project.")
 PROJECT = ViewColumn("project", "VARCHAR", "p.project", "The project's name.")
+UNQUOTED = (
+    "CASE WHEN {0} IS NULL OR {0} = 'null' THEN NULL WHEN {0}[1] <> '\"' THEN {0} "
+    "WHEN json_valid({0}) THEN {0}::JSON->>'$' ELSE {0} END"
+)
+"""The text of a JSON value, decoded only behind ``json_valid``: one lone surrogate would fail the
+whole query."""

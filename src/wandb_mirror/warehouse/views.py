@@ -12,7 +12,7 @@ from wandb_mirror.kinds import STORED
 from wandb_mirror.warehouse.engine import literal
 from wandb_mirror.warehouse.object_views import object_views
 from wandb_mirror.warehouse.tables import COLUMN_TYPES
-from wandb_mirror.warehouse.view_parts import ENTITY, PROJECT, View, ViewColumn
+from wandb_mirror.warehouse.view_parts import ENTITY, PROJECT, UNQUOTED, View, ViewColumn
 
 RUN_ID = ViewColumn("run_id", "VARCHAR", "r.run_id", "The run's id, unique within its project.")
 RUN_NO = ViewColumn("run_no", "INTEGER", "r.run_no", "The run's number in this file, for joins.")
@@ -25,12 +25,6 @@ SYNCED_AT = ViewColumn(
 )
 OF_RUNS = "JOIN _data.projects p ON p.project_no = r.project_no"
 LIVE = "WHERE r.deleted_at IS NULL"
-UNQUOTED = (
-    "CASE WHEN {0} IS NULL OR {0} = 'null' THEN NULL WHEN {0}[1] <> '\"' THEN {0} "
-    "WHEN json_valid({0}) THEN {0}::JSON->>'$' ELSE {0} END"
-)
-"""The text of a JSON value, decoded only behind ``json_valid``: one lone surrogate would fail the
-whole query."""
 
 
 def time_of(epoch: str) -> str:

@@ -29,6 +29,7 @@ from wandb_mirror.warehouse.take import Readable, Taker
 OnCommit = Callable[[str], None]
 OF_RUNS = ("history", "steps", "cursors", "metric_stats", "stale", "samples", "sample_counts")
 SELECTION = "metrics selected"
+TAKEN_PAST = "taken past values"
 PAIR, DIRTY = "pair_id", "is_unpublished"
 
 
@@ -118,10 +119,12 @@ class Warehouse(Closable):
         if self._facts.get(PAIR) == pair_id and max(marks) <= store_seq:
             return
         with self._writing("pair"):
-            for table in (*FLATTENED, *(kind.plural for kind in STORED)):
+            for table in (*FLATTENED, "past_values", *(kind.plural for kind in STORED)):
                 self.database.run(f"DELETE FROM _data.{quote(table)}")
             nothing = {f"taken {kind.plural}": "0" for kind in STORED}
-            self._facts.save({**nothing, "taken removals": "0", PAIR: pair_id, DIRTY: "yes"})
+            self._facts.save(
+                {**nothing, "taken removals": "0", TAKEN_PAST: "0", PAIR: pair_id, DIRTY: "yes"}
+            )
 
     def take(self, store: Readable) -> bool:
         """Take what changed in the store; True where anything had."""
@@ -139,7 +142,19 @@ class Warehouse(Closable):
                 is_changed = True
                 with self._writing(f"took all {kind.plural}"):
                     self._facts.save({f"taken {kind.plural}": str(latest)})
+        self._take_past(store)
         return self._take_books(store) or is_changed
+
+    def _take_past(self, store: Readable) -> None:
+        latest = 0
+        for rows in store.past.load(after_seq=int(self._facts.get(TAKEN_PAST) or 0)):
+            with self._writing("took past values"):
+                self._taker.take_past(rows)
+                self._facts.save({TAKEN_PAST: str(rows[-1]["changed_seq"] - 1), DIRTY: "yes"})
+            latest = rows[-1]["changed_seq"]
+        if latest:
+            with self._writing("took all past values"):
+                self._facts.save({TAKEN_PAST: str(latest)})
 
     def _take_books(self, store: Readable) -> bool:
         """Take removals, errors and the log; the log alone is no change worth publishing."""
@@ -240,6 +255,7 @@ class Warehouse(Closable):
             runs = f"SELECT run_no FROM _data.run_numbers WHERE project_no = {number}"
             for table in (*OF_RUNS, *FLATTENED):
                 self.database.run(f"DELETE FROM _data.{table} WHERE run_no IN ({runs})")
+            self.database.run(f"DELETE FROM _data.past_values WHERE project_no = {number}")
             for kind in STORED:
                 if "project_id" in kind.key:
                     self.database.run(
