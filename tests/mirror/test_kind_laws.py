@@ -194,6 +194,13 @@ def test_one_object_is_in_the_mirror_as_it_is_upstream_and_stays_when_it_is_not_
     assert setting.rows("SELECT count(*) FROM sync_errors") == [(0,)]
 
 
+def test_who_the_key_belongs_to_now_is_the_only_viewer(setting):
+    for name in ("ada", "zoe", "bo"):
+        setting.server.viewer = {"id": f"id of {name}", "username": name}
+        setting.sync(only=["viewers"])
+        assert setting.rows("SELECT username FROM _data.viewers") == [(name,)]
+
+
 def test_what_an_older_server_lacks_of_one_object_is_null(setting, single):
     kind, maker = single
     wanted = show_single(setting, single, 0)

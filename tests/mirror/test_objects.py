@@ -75,7 +75,7 @@ def test_all_lists_of_a_project_are_one_look_and_what_is_withheld_takes_no_other
     lists = ["sweeps", "reports", "artifact_types", "artifact_collections", "automations"]
     setting.sync(only=lists)
     assert setting.sync(only=lists).published is None
-    assert setting.asked[-1] == 3  # the viewer, the projects, and all that they list
+    assert setting.asked[-1] == 4  # the viewer, the team's own, the projects, all that they list
     setting.server.refuses = lambda text: "permission denied" if "allViews" in text else None
     one["sweeps"].append(make_sweep("s2"))
     assert setting.sync(only=lists).has_skips
@@ -171,7 +171,7 @@ def staffed(setting):
         "id": "e1",
         "name": "team",
         "isTeam": True,
-        "organization": {"name": "Lab Inc", "orgEntity": server.entities["org"]},
+        "organization": {"id": "o1", "name": "Lab Inc", "orgEntity": server.entities["org"]},
         "members": [
             {"id": "m1", "username": "ada", "name": "Ada", "role": "admin", "apiKey": PLANTED},
             {"id": "m2", "username": None, "name": "new@lab", "pending": True, "apiKey": PLANTED},
@@ -203,7 +203,9 @@ def staffed(setting):
 
 
 def test_people_teams_and_integrations_are_mirrored(staffed):
-    assert staffed.rows("SELECT * FROM teams") == [("team", True, "Lab Inc", "org")]
+    assert staffed.rows("SELECT team, is_team, organization, org_entity FROM teams") == [
+        ("team", True, "Lab Inc", "org")
+    ]
     assert staffed.rows("SELECT team, username, role, name FROM team_members ORDER BY name") == [
         ("team", "ada", "admin", "Ada"),
         ("team", None, None, "new@lab"),
@@ -217,8 +219,12 @@ def test_people_teams_and_integrations_are_mirrored(staffed):
         ("Lab Inc", "model", "PRIVATE")
     ]
     staffed.server.entities["team"]["members"].pop()
+    staffed.server.entities["org"]["projects"].clear()
     staffed.sync()
     assert staffed.rows("SELECT username FROM team_members") == [("ada",)]
+    assert staffed.rows("SELECT registry FROM registries WHERE inaccessible_since IS NOT NULL") == [
+        ("model",)
+    ]
 
 
 def test_automations_say_what_happens_when(staffed):

@@ -82,7 +82,7 @@ class Generation:
         )
 
     def live(self, view: str, condition: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Return the rows of a view that upstream has not deleted, unless those are asked for.
+        """Return the rows of a view that upstream still shows, unless others are asked for.
 
         Raises ``NotMirrored`` where the file lacks the view.
         """
@@ -94,7 +94,8 @@ class Generation:
         rows = self.rows(f"SELECT * FROM main.{view} WHERE {condition}", parameters)
         if self.include_deleted:
             return rows
-        return [row for row in rows if row.get("deleted_at") is None]
+        marks = ("deleted_at", "inaccessible_since")
+        return [row for row in rows if all(row.get(mark) is None for mark in marks)]
 
 
 def _as_rows(table: pa.Table) -> list[Row]:

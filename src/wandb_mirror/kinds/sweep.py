@@ -5,6 +5,8 @@ Cost: one request for 20 lists, four projects with all that they list; a page
 holds 100.
 Names: upstream ``name`` is our ``sweep_id``; ``name`` is the display name. Runs name their sweep in
 ``runs.sweep_id``. ``config`` arrives as YAML text and is kept as JSON beside the text.
+Not read: when an agent was last heard, which moves all the time while a sweep runs, and which runs
+it ran, which is a request an agent.
 Gone: a sweep that a complete listing does not show is marked deleted.
 Older servers: without ``createdAt``, ``runCountExpected`` and the like these columns are NULL.
 """

@@ -109,3 +109,10 @@ def check_server(store: Store, base_url: str, folder: Path) -> None:
             f"the mirror in {folder} belongs to {known}, not to {base_url}; "
             "name another folder with --mirror, or the right server with WANDB_BASE_URL"
         )
+
+
+def save_viewers(store: Store, viewers: Sequence[tuple[Kind, Row]], now: datetime) -> None:
+    """Keep who we are; who we were with another key goes."""
+    for kind, row in viewers:
+        store.save_rows(kind, [row], now=now, is_whole=True)
+        store.mark_missing(kind, ScopeOf(), seen=[row[kind.own_key]], now=now)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from wandb_mirror.errors import BadSettings
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.mirror.connect import Connection, check_server, connect
+from wandb_mirror.mirror.connect import Connection, check_server, connect, save_viewers
 from wandb_mirror.mirror.facts import BASE_URL
 from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.mirror.paths import parse_project
@@ -129,8 +129,7 @@ class Mirror(Reader):
                 connection.recall(store, self.now())
                 viewers = viewers if viewers is not None else connection.log_in(kinds)
                 wanted = choose_targets(targets, self.settings, store, self.environ)
-                for kind, row in viewers:
-                    store.save_rows(kind, [row], now=self.now(), is_whole=True)
+                save_viewers(store, viewers, self.now())
                 sync = Sync(
                     self.folder,
                     store,

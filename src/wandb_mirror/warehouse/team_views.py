@@ -28,6 +28,7 @@ def _users() -> View:
         _text("username", "t.username", "The user's handle."),
         _text("name", "max(t.name)", "The user's name as shown."),
         _text("email", "max(t.email)", "The user's mail address."),
+        _text("user_id", "max(t.user_id)", "Upstream's id of the user, where it says that."),
         ViewColumn(
             "admin",
             "BOOLEAN",
@@ -36,11 +37,12 @@ def _users() -> View:
         ),
     ]
     tail = (
-        "FROM (SELECT username, name, email, is_admin FROM _data.viewers UNION ALL "
-        "SELECT username, name, email, NULL FROM _data.team_members) t "
+        "FROM (SELECT username, name, email, user_id, is_admin FROM _data.viewers UNION ALL "
+        "SELECT username, name, email, NULL, NULL FROM _data.team_members UNION ALL "
+        "SELECT username, name, email, member_id, NULL FROM _data.registry_members) t "
         "WHERE t.username IS NOT NULL GROUP BY t.username"
     )
-    about = "The users seen: whose key was used, and members of teams."
+    about = "The users seen: whose key was used, and members of teams and registries."
     return View("main", "users", about, columns, tail)
 
 
@@ -109,6 +111,12 @@ def _registries() -> View:
         _text("project", "t.project", "The project that holds its collections."),
         _text("registry_id", "t.registry_id", "The id that mutations take."),
         _text("project_id", "t.storage_id", "The id a registry keeps."),
+        ViewColumn(
+            "inaccessible_since",
+            "TIMESTAMP",
+            "t.inaccessible_since",
+            "Since when upstream shows it no more to the key in use; what was mirrored is kept.",
+        ),
     ]
     tail = (
         "FROM _data.registries t LEFT JOIN (SELECT org_entity, max(organization) AS organization "
