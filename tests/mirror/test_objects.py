@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from itertools import pairwise
 
 import pytest
@@ -80,6 +82,10 @@ def test_all_lists_of_a_project_are_one_look_and_what_is_withheld_takes_no_other
     one["sweeps"].append(make_sweep("s2"))
     assert setting.sync(only=lists).has_skips
     assert setting.rows("SELECT DISTINCT kind FROM sync_errors") == [("reports",)]
+    assert setting.sync(only=lists).has_skips
+    assert setting.asked[-1] == 4 + 1 + 2  # reports for themselves, then of each project
+    with closing(sqlite3.connect(setting.mirror.store_path)) as store:
+        assert store.execute("SELECT DISTINCT attempts FROM sync_errors").fetchall() == [(2,)]
     counts = "SELECT (SELECT count(*) FROM sweeps), (SELECT count(*) FROM artifact_collections)"
     assert setting.rows(counts) == [(2, 1)]
     assert setting.rows("SELECT report_id FROM reports WHERE deleted_at IS NULL") == [("r1==",)]

@@ -50,6 +50,10 @@ class MirrorKeeper:
         """Learn what was set aside before, so that reading it again is noticed."""
         self._set_aside = {(each["kind"], each["key"]) for each in self.store.load_errors()}
 
+    def is_troubled(self, kind: Kind) -> bool:
+        """Tell whether something of a kind could not be read when it was last tried."""
+        return any(plural == kind.plural for plural, _ in self._set_aside)
+
     def select_changed(self, kind: Kind, scope: ScopeOf, rows: Sequence[Row]) -> list[Row]:
         """Return those of the light rows that are new, differ from what is kept, or were gone."""
         if self.takes_all_for_changed or not rows:

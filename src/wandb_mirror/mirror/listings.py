@@ -64,11 +64,16 @@ class Listings:
         self._pull([kind for kind in kinds if kind.scope not in OF_ENTITIES], places)
 
     def _pull(self, kinds: Sequence[Kind], places: Sequence[Place]) -> None:
-        """Pull what every sync lists, all kinds at once; then what follows another kind."""
+        """Pull what every sync lists, all kinds at once; then what follows another kind.
+
+        What could not be read the last time is asked for apart, lest it spoil the rest again.
+        """
         wanted = [kind for kind in kinds if is_taken_together(kind)]
         listed = [kind for kind in wanted if kind.follows is None]
-        if listed and places:
-            self._pull_all(listed, places)
+        apart = [kind for kind in listed if self.keeper.is_troubled(kind)]
+        for some in [[kind for kind in listed if kind not in apart], *([kind] for kind in apart)]:
+            if some and places:
+                self._pull_all(some, places)
         for kind in wanted if places else ():
             if kind.follows is not None:
                 self._pull_due(kind, kind.follows, places)

@@ -228,6 +228,8 @@ class Sync:
                     self._readings.pull(kind, scope, found)
                 elif kind.shape == "samples":
                     self._sampling.pull(kind, scope, found)
+                else:
+                    continue  # it is listed for many scopes at once
             except NotOffered:
                 found.not_offered.append(kind.plural)
             except (UpstreamBroken, NotFound, Refused) as error:
