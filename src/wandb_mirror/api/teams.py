@@ -20,7 +20,7 @@ class Member(Attrs):
         username = row["username"]
         super().__init__(
             {
-                "id": row.get("member_id"),
+                "id": row.get("membership_id"),
                 "username": username,
                 "name": row.get("name") or names.get(username) or username,
                 "email": row.get("email"),

@@ -66,7 +66,7 @@ def _team_members() -> View:
         ViewColumn("is_pending", "BOOLEAN", "t.is_pending", "Invited and not yet there."),
         _text("account_type", "t.account_type", "A person or a service."),
         _text("photo_url", "t.photo_url", "Where the member's picture lies."),
-        _text("member_id", "t.member_id", "Upstream's id of the membership."),
+        _text("membership_id", "t.member_id", "Upstream's id of the membership."),
     ]
     about = "The members of each team."
     return View("main", "team_members", about, columns, "FROM _data.team_members t")
