@@ -7,6 +7,7 @@ what runs log, which lives in the warehouse alone (``test_change_law``).
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -28,6 +29,13 @@ def test_every_kind_is_held_to_the_laws():
     held = {kind.plural for kind in (*LISTED, *SINGLE, PROJECT)}
     assert held | ELSEWHERE == {kind.plural for kind in KINDS}
     assert not held & ELSEWHERE
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
+def test_every_kind_says_how_it_is_read(kind):
+    about = sys.modules[f"wandb_mirror.kinds.{kind.name}"].__doc__
+    for word in ("Order", "Resumable", "Cost", "Gone", "Older servers"):
+        assert f"{word}: " in about
 
 
 def kinds_above(kind):

@@ -7,6 +7,7 @@ the number of rows in the window, which ``maxStep - minStep`` always is. Rows ar
 Exports: ``parquetHistory`` names Parquet files behind signed URLs, in no order, written minutes to
 hours after the rows, and the ``_step`` of each row that is in none (``liveData``). Long histories
 are read from there first.
+Gone: steps that a rewound run has lost go; the history of a deleted run stays.
 Older servers: without ``minStep`` and ``maxStep`` rows come from ``sampledHistory``, metric by
 metric as ``historyKeys`` lists them, each with as many ``samples`` as its window has steps; without
 that all at once, with more ``samples`` than any run has rows. Such a run is read whole whenever it

@@ -4,6 +4,9 @@ Order: upstream's own; starts over if cut off.   Resumable: no, a listing is sho
 Cost: one request a project, or one for 200 projects of an entity.
 Names: ``project_id`` is upstream's ``internalId`` (its ``id`` changes when it is renamed).
 ``description`` and the rest are what the real client reads (GetProject) plus ``updatedAt``.
+Gone: nobody can tell absent from invisible; the row stays, with ``inaccessible_since``, and so does
+all that was mirrored of it.
+Older servers: without ``internalId`` the ``id`` is taken, and a renamed project is another one.
 Not read: ``views``, how the web page once arranged its panels.
 """
 

@@ -5,6 +5,10 @@ Resumable: the listing is walked anew, the heavy pages are not.
 Cost: one request for 1,000 runs to look for changes, one for 100 changed runs to read them whole.
 Names, settled here once: upstream ``id`` is our ``storage_id``; upstream ``name`` (``a1b2cdef``)
 is our ``run_id``; upstream ``displayName`` is our ``name``. Filters speak the upstream names.
+Gone: a run that a complete listing does not show is marked deleted; deletions are told from the
+listing alone, and only where it holds as many runs as upstream counts.
+Older servers: what they lack is NULL; without filters or orders the listing is walked by cursor,
+without ``updatedAt`` it is compared whole every time.
 ``config`` arrives as ``{"lr": {"value": 0.1, "desc": null}, "_wandb": {...}}`` and is kept so.
 """
 

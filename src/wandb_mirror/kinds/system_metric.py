@@ -4,6 +4,7 @@ Order: by time.   Resumable: by run; those read are not read again until their c
 Cost: one request for about 5,000 samples; a run that logs on is read whole each time, because
 ``events`` takes no window. Upstream thins out what is more than ``samples``, and may itself keep
 less: ``sampled_from`` says how many there were.
+Gone: what a run does not show any more goes with its next reading; that of a deleted run stays.
 Older servers: without ``eventsLineCount`` a run is read until it has ended.
 """
 

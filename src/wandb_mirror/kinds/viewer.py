@@ -3,6 +3,7 @@
 Order: one object.   Resumable: nothing to resume.   Cost: one request a sync.
 Names: upstream's ``entity`` is the *name* of the default entity.
 Gone: the user of another key goes when the key changes.
+Older servers: what they lack is NULL; one without such a query lets in whom it lets in.
 A wrong key is answered with HTTP 200 and ``viewer: null``. Keys (``apiKeys``) are never asked for.
 """
 
