@@ -41,7 +41,7 @@ def test_no_function_is_longer_than_60_lines():
     assert long == []
 
 
-@pytest.mark.parametrize("room", ["pull", "push", "query", "store", "upstream"])
+@pytest.mark.parametrize("room", ["pull", "push", "query", "store", "upstream", "desk"])
 def test_no_room_knows_a_kind_by_name(room):
     scopes = {"project", "run"}  # a scope is no kind, though two kinds are scopes
     scopes |= {"sweep"}  # a word of W&B's filters for a run's column

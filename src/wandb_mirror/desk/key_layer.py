@@ -45,6 +45,8 @@ class KeyLayer:
     """Gathers what changes of the keys of some runs, leaf by leaf."""
 
     published: Published
+    table: str
+    """The wide table of each project that has a column a key."""
     replaced: list[Replaced] = field(default_factory=list)
     members: list[Members] = field(default_factory=list)
     _numbers: dict[tuple[str, int, Path], int] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class KeyLayer:
         for project_no, by_run in self._wide.items():
             misfits += self._change_wide(project_no, by_run)
         if misfits:
-            self.replaced.append(_distrust(misfits))
+            self.replaced.append(_distrust(self.table, misfits))
         if self._new:
             nothing = of_columns({"key_no": pa.int32()}, [])
             self.members.append(
@@ -145,8 +147,8 @@ class KeyLayer:
             key_no: (column, kind)
             for key_no, column, kind in self.published.rows(
                 "SELECT key_no, column_name, type FROM _data.places "
-                "WHERE project_no = ? AND table_name = 'runs'",
-                [project_no],
+                "WHERE project_no = ? AND table_name = ?",
+                [project_no, self.table],
             )
         }
         touched = {number for leaves in by_run.values() for number in leaves} & places.keys()
@@ -165,7 +167,7 @@ class KeyLayer:
                     misfits.add(column)
         types = {f"k{number}": WIDE[places[number][1]] for number in sorted(touched)}
         self.replaced.append(
-            Replaced(f"runs_{project_no}", ("run_no",), keyed_rows("run_no", rows, types))
+            Replaced(f"{self.table}_{project_no}", ("run_no",), keyed_rows("run_no", rows, types))
         )
         schemas = self.published.rows(
             "SELECT schema_name FROM _data.schemas WHERE project_no = ?", [project_no]
@@ -173,7 +175,7 @@ class KeyLayer:
         return [(schema, column) for (schema,) in schemas for column in sorted(misfits)]
 
 
-def _distrust(columns: Sequence[tuple[str, str]]) -> Replaced:
+def _distrust(table: str, columns: Sequence[tuple[str, str]]) -> Replaced:
     """Say of columns that a value does not fit them: filters then look into the long tables."""
     types = {
         "schema_name": pa.string(),
@@ -182,7 +184,7 @@ def _distrust(columns: Sequence[tuple[str, str]]) -> Replaced:
         "misfits": pa.int64(),
         f"{HAS}misfits": pa.bool_(),
     }
-    rows = [(schema, "runs", column, 1, True) for schema, column in columns]
+    rows = [(schema, table, column, 1, True) for schema, column in columns]
     return Replaced("columns", tuple(types)[:3], of_columns(types, rows))
 
 

@@ -106,7 +106,7 @@ class ObjectLayer:
         listed = loads(row[spec.column]) if row[spec.column] else []
         kept = [each for each in listed if each.get(member) not in moved]
         kept += [
-            {member: name, "artifact": {"id": ids[shown]}}
+            {member: name, pointed.under: {"id": ids[shown]}}
             for name, shown in moved.items()
             if shown is not ABSENT and shown in ids
         ]

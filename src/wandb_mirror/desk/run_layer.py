@@ -31,7 +31,7 @@ class RunLayer:
 
     def __post_init__(self) -> None:
         """Put the parts together."""
-        self.keys = KeyLayer(self.published)
+        self.keys = KeyLayer(self.published, self.editable.kind)
 
     def add(self, edits: Sequence[Edit]) -> None:
         """Take in edits of runs; those whose run is not in the file change nothing there."""

@@ -130,7 +130,9 @@ COLLECTIONS = Editable(
             "aliases",
             "map",
             wire="pointers",
-            points_to=Pointed("artifacts", "collection", "artifact_id", "version_index", "aliases"),
+            points_to=Pointed(
+                "artifacts", "collection", "artifact_id", "version_index", "aliases", "artifact"
+            ),
             comes=Call(
                 "addAliases",
                 "AddAliasesInput!",

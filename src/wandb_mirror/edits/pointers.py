@@ -27,13 +27,10 @@ def label(value: Any, labels: Labels) -> Any:
 
 def read_pointers(field: EditField, value: Any) -> dict[str, Any]:
     """Return name to id, of what upstream holds; what points to nothing is left out."""
-    found: dict[str, Any] = {}
-    for each in value or ():
-        name = each[field.comes.member] if field.comes else ""
-        for part in each.values():
-            if isinstance(part, Mapping):
-                found[name] = part["id"]
-    return found
+    if field.points_to is None or field.comes is None:
+        return {}
+    member, under = field.comes.member, field.points_to.under
+    return {each[member]: each[under]["id"] for each in value or () if each.get(under)}
 
 
 def names_of(pointers: Mapping[str, Any], target: Any, before: Iterable[str]) -> list[str]:

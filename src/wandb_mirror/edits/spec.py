@@ -59,6 +59,8 @@ class Pointed:
     """The column by which people know a row: they write ``v3`` for 3."""
     column: str
     """The column that lists the names that point to the row."""
+    under: str
+    """Where the object lists its names: what the row's id stands under, beside each name."""
 
 
 @dataclass(frozen=True, slots=True)

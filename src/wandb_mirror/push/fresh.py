@@ -27,9 +27,10 @@ def load_labels(store: Store, editable: Editable, scope: ScopeOf, own_key: str) 
     """Return what people call the rows that an object's names may point to."""
     labels: dict[str, str] = {}
     for spec in editable.fields:
-        if spec.points_to is not None:
-            kind = kind_named(spec.points_to.kind)
-            where = {"project_id": scope.project_id, editable.own_key: own_key}
-            for rows in store.load_rows(kind, where=where):
-                labels |= label_rows(spec.points_to, rows)
+        if (pointed := spec.points_to) is not None:
+            kind = kind_named(pointed.kind)
+            where = {"project_id": scope.project_id, pointed.inside: own_key}
+            columns = [pointed.id_column, pointed.number]
+            for rows in store.load_rows(kind, where=where, columns=columns):
+                labels |= label_rows(pointed, rows)
     return labels
