@@ -230,7 +230,7 @@ DIFFERS = {
         "logged_by": "a run of the mirror",
     },
     "ArtifactCollection": {
-        "save": "queues what was edited, and nothing else; a new name is refused",
+        "save": "queues what was edited, and nothing else; `wandb-mirror push` sends it",
         "change_type": "queues it; says nothing about being deprecated",
     },
     "ArtifactFiles": {},

@@ -12,7 +12,7 @@ import pytest
 
 from mirror.making import make_world, open_mirror, rows
 from wandb_mirror import Api
-from wandb_mirror.errors import BadEdit, OnlyUpstream
+from wandb_mirror.errors import BadEdit, NotMirrored, OnlyUpstream
 from wandb_mirror.mirror.edits import matching, resolve_edits
 from wandb_mirror.sandbox import Sandbox
 
@@ -288,16 +288,40 @@ def test_what_upstream_would_not_take_is_refused_when_it_is_made(api, mirror, bo
         with pytest.raises(kind, match=words):
             mirror.edit(path, **asked)
     assert mirror.desk.load() == []
-    group = api.artifact(f"{MODEL}:v1").collection
-    group.name = "other"
-    with pytest.raises(BadEdit, match="not renamed from here"):
-        group.save()
     links = api.artifact(f"{SERVED}:staging").collection
     with pytest.raises(BadEdit, match="runs log into"):
         links.change_type("other")
     mirror.edit(f"collection:{SERVED}", type="other")
     [message] = mirror.push().messages
     assert "only a collection that runs log into" in message
+
+
+def test_a_collection_that_is_renamed_takes_its_versions_along(api, mirror, box):
+    group = api.artifact(f"{MODEL}:v1").collection
+    group.name, group.description = "net", "d"
+    group.save()
+    version = api.artifact(f"{PROJECT}/net:v1")
+    version.aliases.append("best")
+    version.tags.append("t")
+    version.save()
+    with pytest.raises(NotMirrored):
+        api.artifact(f"{MODEL}:v1")
+    assert (version.is_link, version.logged_by() is None) == (False, False)
+    assert api.artifact(f"{SERVED}:latest").source_name == "net:v2"
+    assert {edit.target.own_key for edit in mirror.desk.load() if edit.field != "tags"} == {
+        group.id
+    }
+    laid = look(mirror)
+    assert mirror.push().pushed == 4
+    assert (look(mirror), mirror.desk.look().count) == (laid, 0)
+    assert names(box, "net")["best"] == "v1"
+    sources = "SELECT DISTINCT source_collection, source_project FROM artifact_usage"
+    assert rows(mirror, sources) == [("net", "mnist-baselines")]
+    report = mirror.sync(["team"], skip=["history"])
+    assert report.problems == 0
+    assert look(mirror) == laid
+    gone = "SELECT count(*) FROM artifacts WHERE deleted_at IS NOT NULL"
+    assert rows(mirror, gone) == [(0,)]
 
 
 def test_metadata_that_nobody_edited_goes_back_byte_for_byte(mirror, box):

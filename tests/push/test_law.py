@@ -128,6 +128,7 @@ class MergeLaw(RuleBasedStateMachine):
         }
         ids = {name: artifact.storage_id for name, artifact in self.versions.items()}
         self.labels = {upstream_id: name for name, upstream_id in ids.items()}
+        ids[COLLECTION_NAME] = self.project.collections[COLLECTION_NAME].storage_id
         self.own_keys = {name: ids.get(name, name) for name in KINDS}
         self.objects = {own_key: name for name, own_key in self.own_keys.items()}
         self.client = Client(self.world)

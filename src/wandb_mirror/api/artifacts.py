@@ -47,7 +47,9 @@ class ArtifactCollection:
             "p.entity = ? AND p.project = ? AND t.collection = ?",
             [self.entity, self.project, self.name],
         )
-        self._saver.note(description=self.description, tags=self.tags, type=self.type)
+        self._saver.note(
+            name=self.name, description=self.description, tags=self.tags, type=self.type
+        )
 
     @cached_property
     def _place(self) -> Row:
@@ -91,18 +93,17 @@ class ArtifactCollection:
     def save(self) -> None:
         """Queue what was edited, and nothing else; 'wandb-mirror push' sends it.
 
-        Raises ``BadEdit``, also for a new name: everything that is mirrored of a collection goes by
-        its name.
+        Raises ``BadEdit``.
         """
-        if self.name != self._row["collection"]:
-            raise BadEdit(
-                f"{self!r}: a collection is not renamed from here; rename it with wandb.Api or on "
-                "the web, then sync"
-            )
         if self.type != self._row["type"] and not self.is_sequence():
             raise BadEdit(f"{self!r}: only a collection that runs log into has a type of its own")
         self._saver.save(
-            {"description": self.description, "tags": list(self.tags), "type": self.type}
+            {
+                "name": self.name,
+                "description": self.description,
+                "tags": list(self.tags),
+                "type": self.type,
+            }
         )
 
     def __repr__(self) -> str:

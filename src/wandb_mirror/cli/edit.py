@@ -137,7 +137,7 @@ def _text_command(name: str, field: str, argument: str, about: str) -> click.Com
 
 note_command = _text_command("note", "notes", "TEXT", "Set a run's notes.")
 rename_command = _text_command(
-    "rename", "name", "NAME", "Set the name that people see, of a run, a sweep or a report."
+    "rename", "name", "NAME", "Set the name of a run, a collection, a sweep or a report."
 )
 group_command = _text_command("group", "group", "GROUP", "Set the group a run is shown in.")
 describe_command = _text_command(

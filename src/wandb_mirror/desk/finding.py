@@ -56,10 +56,7 @@ def find_objects(
         if place in found:
             continue
         target = Target(editable.kind, row["project_id"], own_key, editable.path.format(**row))
-        values = {
-            spec.name: _read(published, spec, (project_no, own_key), row[spec.column])
-            for spec in specs
-        }
+        values = {spec.name: _read(published, spec, project_no, row) for spec in specs}
         found[place] = Found(target, values, row)
     return list(found.values())
 
@@ -80,10 +77,12 @@ def _live(editable: Editable) -> str:
     return "" if editable.read.when_gone == "inaccessible" else "AND t.deleted_at IS NULL "
 
 
-def _read(published: Published, spec: EditField, place: tuple[int, str], value: Any) -> Any:
-    """Return a field as its reader sees it; ``place`` is the object's project and own key."""
+def _read(published: Published, spec: EditField, project_no: int, row: Mapping[str, Any]) -> Any:
+    """Return a field of a row as its reader sees it."""
     if spec.points_to is not None:
+        place = (project_no, row[spec.points_to.inside])
         return load_pointers(published, spec.points_to, place)
+    value = row[spec.column]
     return value if spec.sort == "scalar" or value is None else loads(value)
 
 
@@ -101,13 +100,13 @@ def load_pointers(published: Published, pointed: Pointed, place: tuple[int, str]
 def pointed_rows(
     published: Published, pointed: Pointed, places: Sequence[tuple[int, str]]
 ) -> list[dict[str, Any]]:
-    """Return the rows that names of some objects may point to."""
+    """Return the rows that names of some objects may point to; places are project and name."""
     names = ("project_no", pointed.inside, pointed.id_column, pointed.number, pointed.column)
     listed = ", ".join(f't."{name}"' for name in names)
     rows = published.rows(
-        f"SELECT {listed} FROM (SELECT unnest(?) AS project_no, unnest(?) AS own_key) e "
+        f"SELECT {listed} FROM (SELECT unnest(?) AS project_no, unnest(?) AS name) e "
         f'JOIN _data."{pointed.kind}" t ON t.project_no = e.project_no '
-        f'AND t."{pointed.inside}" = e.own_key WHERE t.deleted_at IS NULL',
-        [[number for number, _ in places], [own_key for _, own_key in places]],
+        f'AND t."{pointed.inside}" = e.name WHERE t.deleted_at IS NULL',
+        [[number for number, _ in places], [name for _, name in places]],
     )
     return [dict(zip(names, row, strict=True)) for row in rows]

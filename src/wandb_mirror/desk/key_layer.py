@@ -13,7 +13,7 @@ from wandb_mirror.edits.cells import apply_cells
 from wandb_mirror.edits.spec import EditField
 from wandb_mirror.history.flatten import as_double, as_leftover, as_text, flatten
 from wandb_mirror.jsontext import NON_FINITE, dumps, loads
-from wandb_mirror.query.overlay import HAS, Members, Replaced
+from wandb_mirror.query.overlay import HAS, KEY, Members, Replaced
 from wandb_mirror.query.published import Published
 
 Path = tuple[str, ...]
@@ -177,15 +177,14 @@ class KeyLayer:
 
 def _distrust(table: str, columns: Sequence[tuple[str, str]]) -> Replaced:
     """Say of columns that a value does not fit them: filters then look into the long tables."""
+    keys = ("schema_name", "table_name", "column_name")
     types = {
-        "schema_name": pa.string(),
-        "table_name": pa.string(),
-        "column_name": pa.string(),
+        **{f"{KEY}{name}": pa.string() for name in keys},
         "misfits": pa.int64(),
         f"{HAS}misfits": pa.bool_(),
     }
     rows = [(schema, table, column, 1, True) for schema, column in columns]
-    return Replaced("columns", tuple(types)[:3], of_columns(types, rows))
+    return Replaced("columns", keys, of_columns(types, rows))
 
 
 def _below(document: Mapping[str, Any], cells: Mapping[str, Any]) -> Iterable[tuple[Path, Any]]:

@@ -13,12 +13,13 @@ from wandb_mirror.desk.tables import by_cells
 from wandb_mirror.edits.cells import apply_cells
 from wandb_mirror.edits.edit import Edit
 from wandb_mirror.edits.pointers import label_rows, move
-from wandb_mirror.edits.spec import Editable, EditField, Pointed
+from wandb_mirror.edits.spec import Copied, Editable, EditField, Pointed
 from wandb_mirror.edits.values import ABSENT
 from wandb_mirror.jsontext import dumps, loads
 from wandb_mirror.kinds import kind_named
 from wandb_mirror.kinds.spec import Kind, Type
-from wandb_mirror.query.overlay import HAS, Replaced
+from wandb_mirror.query.compile import quote
+from wandb_mirror.query.overlay import HAS, KEY, Replaced
 from wandb_mirror.query.published import Published
 
 Key = tuple[Any, ...]
@@ -52,6 +53,26 @@ class ObjectLayer:
                 else:
                     value = as_published(spec, row[spec.column], cells[spec.name])
                     self._set(editable.kind, key, spec.column, value)
+                for copied in spec.copies:
+                    self._copy(copied, row["project_no"], row[spec.column], cells[spec.name][""])
+
+    def _copy(self, copied: Copied, project_no: int, old: str, new: str) -> None:
+        """Change a name in the rows that hold it too."""
+        kind = kind_named(copied.kind)
+        keys = key_columns(kind)
+        inside = (
+            f't."{copied.project}" = p.project AND t."{copied.entity}" = p.entity'
+            if copied.project
+            else "t.project_no = p.project_no"
+        )
+        rows = self.published.rows(
+            f"SELECT {', '.join(f't.{quote(name)}' for name in keys)} "
+            f"FROM _data.{quote(kind.plural)} t JOIN _data.projects p ON {inside} "
+            f"WHERE p.project_no = ? AND t.{quote(copied.column)} = ?",
+            [project_no, old],
+        )
+        for key in rows:
+            self._set(copied.kind, key, copied.column, new)
 
     def _set(self, kind: str, key: Key, column: str, value: Any) -> None:
         self.rows.setdefault(kind, {}).setdefault(key, {})[column] = value
@@ -93,7 +114,7 @@ class ObjectLayer:
     ) -> None:
         """Move names: in the rows that they point to, and in the object that lists them."""
         kind = kind_named(pointed.kind)
-        rows = pointed_rows(self.published, pointed, [(row["project_no"], row[editable.own_key])])
+        rows = pointed_rows(self.published, pointed, [(row["project_no"], row[pointed.inside])])
         labels = label_rows(pointed, rows)
         for each in rows:
             before = loads(each[pointed.column]) if each[pointed.column] else []
@@ -118,14 +139,15 @@ class ObjectLayer:
 
     def _table(self, kind: Kind, rows: Mapping[Key, Mapping[str, Any]]) -> Replaced:
         keys = key_columns(kind)
+        numbers = {field.column for field in kind.fields if field.type is Type.INTEGER}
         columns: dict[str, pa.Array] = {
-            name: pa.array(
+            f"{KEY}{name}": pa.array(
                 [key[place] for key in rows], pa.int32() if name == "project_no" else pa.string()
             )
             for place, name in enumerate(keys)
         }
         for name in dict.fromkeys(name for row in rows.values() for name in row):
-            is_number = kind.field(name).type is Type.INTEGER
+            is_number = name in numbers
             values = [row.get(name) for row in rows.values()]
             columns[name] = pa.array(values, pa.int64() if is_number else pa.string())
             columns[f"{HAS}{name}"] = pa.array([name in row for row in rows.values()], pa.bool_())

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from wandb_mirror.edits.edit import Edit
-from wandb_mirror.query.overlay import HAS
+from wandb_mirror.query.overlay import HAS, KEY
 
 
 def by_cells(edits: Iterable[Edit]) -> dict[str, dict[str, Any]]:
@@ -34,7 +34,7 @@ def keyed_rows(
     key: str, rows: Mapping[int, Mapping[str, Any]], types: Mapping[str, pa.DataType]
 ) -> pa.Table:
     """Return a row a number: each column's value, and whether the row changes it."""
-    columns: dict[str, pa.Array] = {key: pa.array(list(rows), pa.int32())}
+    columns: dict[str, pa.Array] = {f"{KEY}{key}": pa.array(list(rows), pa.int32())}
     for name, kind in types.items():
         columns[name] = pa.array([row.get(name) for row in rows.values()], kind)
         columns[f"{HAS}{name}"] = pa.array([name in row for row in rows.values()], pa.bool_())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wandb_mirror.edits.spec import Call, Editable, EditField, Pointed, Write
+from wandb_mirror.edits.spec import Call, Copied, Editable, EditField, Pointed, Write
 from wandb_mirror.kinds.artifact import ARTIFACT
 from wandb_mirror.kinds.artifact_collection import ARTIFACT_COLLECTION
 from wandb_mirror.kinds.spec import At, Field, Kind, Type
@@ -91,18 +91,24 @@ IN_COLLECTION = (
 )
 TAGS = "tags { name }"
 
+IN_SOURCE = ("source_collection", "source_project", "source_entity")
+COPIES = (
+    Copied("artifacts", "collection"),
+    Copied("artifacts", *IN_SOURCE),
+    Copied("input_artifacts", *IN_SOURCE),
+    Copied("output_artifacts", *IN_SOURCE),
+)
+
 COLLECTION: Kind = replace(
     ARTIFACT_COLLECTION,
-    node_path=(
-        *ARTIFACT_COLLECTION.path[:-1],
-        At("artifactCollection", (("name", "collection"),)),
-    ),
+    node_path=(At("artifactCollection", (("id", "storage_id"),)),),
+    key=("project_id", "storage_id"),
     fields=(
         *ARTIFACT_COLLECTION.fields,
         Field("read_only", "project.readOnly", Type.BOOLEAN, READ_ONLY),
     ),
 )
-"""How a collection is read by its name."""
+"""How a collection is read by its id, which stays when it is renamed."""
 
 COLLECTIONS = Editable(
     kind="artifact_collections",
@@ -152,6 +158,16 @@ COLLECTIONS = Editable(
             longest=LONGEST_NAME,
             pattern=r"(?!v\d+$)[^/:]+",
             pattern_words="no / and no :, and not a version like v3",
+        ),
+        EditField(
+            "name",
+            "collection",
+            "scalar",
+            "name",
+            longest=LONGEST_NAME,
+            pattern=r"[^/:]+",
+            pattern_words="no / and no :",
+            copies=COPIES,
         ),
         EditField("description", "description", "scalar", "description", cleared=""),
         EditField(

@@ -64,6 +64,21 @@ class Pointed:
 
 
 @dataclass(frozen=True, slots=True)
+class Copied:
+    """A column of a kind that holds an object's name.
+
+    It is that of the rows of its own project, or of all that say of which project the object is.
+    """
+
+    kind: str
+    column: str
+    project: str = ""
+    """The column with the project's name, where the rows may lie in other projects."""
+    entity: str = ""
+    """The column with that project's entity."""
+
+
+@dataclass(frozen=True, slots=True)
 class EditField:
     """A field that people edit."""
 
@@ -84,6 +99,8 @@ class EditField:
     """What is sent in place of the argument: for members that come, or for a value that is set."""
     goes: Call | None = None
     points_to: Pointed | None = None
+    copies: tuple[Copied, ...] = ()
+    """Where else the value stands: the rows of what is named are known by it."""
     longest: int | None = None
     """Characters that upstream takes, where it sets a limit."""
     most_keys: int | None = None

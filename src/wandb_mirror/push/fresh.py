@@ -28,9 +28,17 @@ def load_labels(store: Store, editable: Editable, scope: ScopeOf, own_key: str) 
     labels: dict[str, str] = {}
     for spec in editable.fields:
         if (pointed := spec.points_to) is not None:
-            kind = kind_named(pointed.kind)
-            where = {"project_id": scope.project_id, pointed.inside: own_key}
+            own = {"project_id": scope.project_id, editable.own_key: own_key}
+            inside = [
+                row[pointed.inside]
+                for rows in store.load_rows(
+                    kind_named(editable.kind), where=own, columns=[pointed.inside]
+                )
+                for row in rows
+            ]
             columns = [pointed.id_column, pointed.number]
-            for rows in store.load_rows(kind, where=where, columns=columns):
-                labels |= label_rows(pointed, rows)
+            for name in inside:
+                where = {"project_id": scope.project_id, pointed.inside: name}
+                for rows in store.load_rows(kind_named(pointed.kind), where=where, columns=columns):
+                    labels |= label_rows(pointed, rows)
     return labels

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 HAS = "has "
 """Before a column's name: whether the row changes it."""
+KEY = "key "
+"""Before the name of a column that a row is found by: what it holds in the file."""
 _NAMES = re.compile(r"\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|\b_data\.(\w+|\"(?:[^\"]|\"\")*\")")
 
 
@@ -32,7 +34,8 @@ class Replaced:
     table: str
     keys: Sequence[str]
     rows: pa.Table
-    """The key columns; for each column that changes its value, and whether the row changes it."""
+    """The key columns, each behind ``KEY``; for each column that changes its value, and behind
+    ``HAS`` whether the row changes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +110,26 @@ def _in_memory(text: str, name: str, twins: frozenset[str]) -> str:
 
 
 def _replace(connection: duckdb.DuckDBPyConnection, each: Replaced) -> None:
+    """Make the twin of a table; the columns that it is keyed by may be among those that change."""
     table, changed = quote(each.table), f"memory._data.{quote(each.table + ' changed')}"
-    names = [name for name in each.rows.column_names if f"{HAS}{name}" in each.rows.column_names]
+    names = [name.removeprefix(HAS) for name in each.rows.column_names if name.startswith(HAS)]
     chosen = ", ".join(
         f"CASE WHEN e.{quote(HAS + name)} THEN e.{quote(name)} ELSE r.{quote(name)} END "
         f"AS {quote(name)}"
         for name in names
     )
-    keys = ", ".join(map(quote, each.keys))
-    on = " AND ".join(f"e.{quote(name)} = r.{quote(name)}" for name in each.keys)
+    keys = [(quote(KEY + name), quote(name)) for name in each.keys]
+    kept = ", ".join(f"e.{key}" for key, _ in keys)
+    on = " AND ".join(f"e.{key} = r.{name}" for key, name in keys)
     with _given(connection, each.rows) as incoming:
         connection.execute(
-            f"CREATE TABLE {changed} AS SELECT r.* REPLACE ({chosen}) "
+            f"CREATE TABLE {changed} AS SELECT r.* REPLACE ({chosen}), {kept} "
             f"FROM mirror._data.{table} r JOIN {incoming} e ON {on}"
         )
     connection.execute(
-        f"CREATE VIEW memory._data.{table} AS SELECT * FROM mirror._data.{table} "
-        f"ANTI JOIN {changed} USING ({keys}) UNION ALL BY NAME SELECT * FROM {changed}"
+        f"CREATE VIEW memory._data.{table} AS SELECT r.* FROM mirror._data.{table} r "
+        f"ANTI JOIN {changed} e ON {on} UNION ALL BY NAME "
+        f"SELECT * EXCLUDE ({', '.join(key for key, _ in keys)}) FROM {changed}"
     )
 
 

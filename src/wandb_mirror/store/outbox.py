@@ -145,8 +145,11 @@ def _take_in(
     targets = dict.fromkeys((each.kind, each.project_id, each.own_key) for each, _ in made)
     before = {each.cell: each for each in load_edits(connection, about(targets))}
     after: dict[Cell, Edit | None] = {}
-    for target, given in made:
+    known_as = {each.cell[:3]: each.target for each in before.values()}
+    for asked, given in made:
         change = _cleaned(given)
+        # one that was renamed here is the same object under its old path
+        target = known_as.get((asked.kind, asked.project_id, asked.own_key), asked)
         cell = _cell_of(target, change)
         known = after[cell] if cell in after else before.get(cell)
         after[cell] = coalesce(known, target, change)

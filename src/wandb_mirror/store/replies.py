@@ -20,6 +20,7 @@ from wandb_mirror.kinds import kind_named
 from wandb_mirror.kinds.pages import Row
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.store.conditions import in_parts, with_keys
+from wandb_mirror.store.renames import follow_renames
 from wandb_mirror.store.save import save_rows
 from wandb_mirror.store.tables import KIND_TABLES
 
@@ -36,12 +37,15 @@ def save_replies(
     kind = kind_named(editable.kind)
     columns = {*kind.scope_columns, *(field.column for field in kind.fields)}
     own = [{name: value for name, value in row.items() if name in columns} for row in replies]
+    for spec in editable.fields:
+        if spec.copies:
+            follow_renames(connection, editable, spec, own, now=now)
     rows = list(_share_out(connection, kind, editable.own_key, own)) if editable.is_shared else own
     save_rows(connection, kind, rows, now=now, is_whole=True)
     for spec in editable.fields:
         if spec.points_to is not None:
-            _save_pointed(connection, editable, spec, spec.points_to, own, now)
-    return _sequence_of(connection, kind, rows)
+            _save_pointed(connection, spec, spec.points_to, own, now)
+    return _sequence_of(connection, kind, editable.own_key, rows)
 
 
 def _share_out(
@@ -68,7 +72,6 @@ def _load(
 
 def _save_pointed(
     connection: sa.Connection,
-    editable: Editable,
     spec: EditField,
     pointed: Pointed,
     replies: Sequence[Mapping[str, Any]],
@@ -80,22 +83,23 @@ def _save_pointed(
     changed: list[Row] = []
     for reply in replies:
         pointers = read_stored(spec, reply.get(spec.column)) or {}
-        inside = [table.c[name] == clean(reply[name]) for name in editable.read.key]
-        for row in _load(connection, kind, *inside):
+        names = ("project_id", pointed.inside)
+        for row in _load(connection, kind, *(table.c[n] == clean(reply[n]) for n in names)):
             text = row[pointed.column]
-            names = names_of(pointers, row[pointed.id_column], loads(text) if text else ())
-            changed.append(row | {pointed.column: dumps(names)})
+            own = names_of(pointers, row[pointed.id_column], loads(text) if text else ())
+            changed.append(row | {pointed.column: dumps(own)})
     save_rows(connection, kind, changed, now=now, is_whole=True)
 
 
-def _sequence_of(connection: sa.Connection, kind: Kind, rows: Sequence[Row]) -> Sequenced:
+def _sequence_of(
+    connection: sa.Connection, kind: Kind, own_key: str, rows: Sequence[Row]
+) -> Sequenced:
     """Return the number of the change that each row was last written with."""
     table = KIND_TABLES[kind.plural]
     keys = [tuple(row[name] for name in kind.key) for row in rows]
     found: Sequenced = {}
     for condition in with_keys(kind, keys):
-        query = sa.select(*(table.c[name] for name in kind.key), table.c.changed_seq)
-        for row in connection.execute(query.where(condition)):
-            place = (row[0], row[-2])
-            found[place] = max(row[-1], found.get(place, 0))
+        query = sa.select(table.c[kind.key[0]], table.c[own_key], table.c.changed_seq)
+        for project_id, own, sequence in connection.execute(query.where(condition)):
+            found[project_id, own] = max(sequence, found.get((project_id, own), 0))
     return found
