@@ -172,7 +172,7 @@ def test_history_shows_every_row_or_as_many_as_asked(ask, project):
     assert len(json.loads(ask("history", f"{project}/{run}", "--samples", "5", "--json")[1])) == 5
     code, _, err = ask("history", f"{project}/{run}", "--keys", "lss")
     assert code == 1
-    assert "has no metric 'lss'" in err
+    assert "no metric 'lss'" in err
 
 
 def test_history_is_narrowed_by_steps_and_by_keys(ask, project):

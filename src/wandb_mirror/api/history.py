@@ -13,14 +13,13 @@ from wandb_mirror.api.generations import Generation
 from wandb_mirror.errors import BadFilter
 from wandb_mirror.query.across import load_across, load_samples_across
 from wandb_mirror.query.columns import as_plain, as_rows
+from wandb_mirror.query.history import find_incomplete
 from wandb_mirror.query.series import OWN, Series
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_TOGETHER = 10_000
-INCOMPLETE = ("none", "partial", "failed")
-"""Values of ``history_status`` that say that rows are missing which upstream has."""
 
 
 class IncompleteHistory(UserWarning):
@@ -213,12 +212,5 @@ def tell_incomplete(what: str) -> None:
 
 def check_complete(generation: Generation, run_nos: Sequence[int]) -> None:
     """Warn where rows of the histories of some runs are missing."""
-    listed = ", ".join(f"'{status}'" for status in INCOMPLETE)
-    [row] = generation.about(
-        run_nos,
-        "SELECT count(*) AS n FROM chosen c JOIN _data.runs r ON r.run_no = c.number "
-        "LEFT JOIN _data.cursors k ON k.run_no = r.run_no "
-        f"WHERE coalesce(k.status, 'none') IN ({listed}) AND coalesce(r.history_line_count, 1) > 0",
-    )
-    if row["n"]:
-        tell_incomplete(f"the history of {row['n']} of these {len(run_nos)} runs is not all here")
+    if missing := find_incomplete(generation.published, run_nos):
+        tell_incomplete(f"the history of {missing} of these {len(run_nos)} runs is not all here")

@@ -9,7 +9,6 @@ from wandb_mirror.api.console import ConsoleLogs
 from wandb_mirror.api.files import File, Files
 from wandb_mirror.api.frames import pandas_from_rows
 from wandb_mirror.api.history import (
-    INCOMPLETE,
     HistoryScan,
     check_keys,
     sample,
@@ -19,6 +18,7 @@ from wandb_mirror.api.history import (
 from wandb_mirror.api.refusals import BYTES, CONTROL, DELETES, LOGGING, UPLOADS, refused
 from wandb_mirror.api.run_fields import RunFields
 from wandb_mirror.errors import BadFilter
+from wandb_mirror.query.history import INCOMPLETE
 from wandb_mirror.query.series import Series
 
 METADATA_NAME = "wandb-metadata.json"

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 from wandb_mirror.blobs.blobs import Blobs
 from wandb_mirror.desk.desk import Desk
 from wandb_mirror.errors import NotMirrored
+from wandb_mirror.mirror.histories import Histories
 from wandb_mirror.mirror.lists import SWEEPS, VERSIONS
 from wandb_mirror.mirror.objects import load_object
 from wandb_mirror.mirror.paths import parse_object, parse_project, parse_run
-from wandb_mirror.query.history import load_history, load_system
+from wandb_mirror.query.history import Needs, Wanted, load_system
 from wandb_mirror.query.place import BLOBS_NAME, STORE_NAME, locate_published
 from wandb_mirror.query.published import Published
 from wandb_mirror.query.runs import RunsOptions, RunsQuestion, ask_runs
@@ -97,27 +98,26 @@ class Reader:
 
         return edit_objects(self, path, filters, edits)
 
-    def load_history(
+    def history(
         self,
-        published: Published,
-        run: str,
+        runs: str | Sequence[str],
         *,
         keys: Sequence[str] | None = None,
+        needs: Needs = "any",
         samples: int | None = None,
         min_step: int | None = None,
         max_step: int | None = None,
-        needs_all: bool = False,
-    ) -> pa.Table:
-        """Return a run's history; see ``query.history``."""
-        return load_history(
-            published,
-            parse_run(run),
-            keys=keys,
-            samples=samples,
-            min_step=min_step,
-            max_step=max_step,
-            needs_all=needs_all,
-        )
+        filters: Mapping[str, Any] | None = None,
+    ) -> Histories:
+        """Return the histories of a run, of several, or of a project's runs that pass ``filters``.
+
+        Every row, or ``samples`` of each run, spread evenly; with ``keys`` rows that hold any of
+        them, or all with ``needs="all"``, as W&B's client has it; from ``min_step`` on and before
+        ``max_step``. Ask it for ``to_arrow()``, ``to_pandas()``, ``to_polars()`` or ``to_dicts()``.
+        Raises ``BadFilter``; what is not here is said when it is read.
+        """
+        wanted = Wanted(keys, needs, samples, min_step, max_step)
+        return Histories(self.read, runs, wanted, filters)
 
     def load_system(self, published: Published, run: str) -> pa.Table:
         """Return what a run's machine measured; see ``query.history``."""
