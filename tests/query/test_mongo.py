@@ -48,9 +48,22 @@ conditions = st.one_of(
         st.sampled_from(["$in", "$nin"]),
         st.lists(scalars, max_size=3),
     ),
+    st.builds(
+        lambda chosen: {"$all": chosen}, st.lists(st.one_of(numbers, words), min_size=1, max_size=2)
+    ),
+    st.builds(lambda size: {"$size": size}, st.integers(2, 3)),
     st.builds(lambda is_there: {"$exists": is_there}, st.booleans()),
+    st.just({"$regex": "B", "$options": "i"}),
     st.builds(lambda text: {"$regex": text}, st.sampled_from(["^a", "b$", "1|B", ""])),
     st.builds(lambda value: {"$not": {"$gt": value}}, st.one_of(numbers, words)),
+    st.sampled_from(
+        [
+            {"$not": {"$in": [1, "a"]}},
+            {"$not": {"$not": {"$exists": True}}},
+            {"$not": {"$size": 2}},
+            {"$gt": 0, "$not": {"$lt": 2}},
+        ]
+    ),
 )
 leaf = st.builds(lambda path, condition: {path: condition}, paths, conditions)
 filters = st.recursive(
@@ -78,6 +91,9 @@ def test_a_filter_means_what_mongodb_means(wanted, config):
     ("wanted", "config", "ours", "theirs"),
     [
         ({"config.x": 1}, {"x": True}, False, True),
+        ({"config.x": {"$all": []}}, {}, False, True),
+        ({"config.x": {"$all": [None]}}, {}, True, False),
+        ({"config.x": {"$size": 1}}, {"x": 1}, False, True),
         ({"config.a.b": 1}, {"a.b": 1}, True, False),
         ({"config.z.0.deep": 1}, {"z": [{"deep": 1}]}, False, True),
         ({"config.z.deep": 1}, {"z": [{"deep": 1}]}, False, True),

@@ -165,6 +165,8 @@ def read_filter(text: str | None) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(text)
+    except RecursionError as error:
+        raise BadFilter("--filter: nested too deep; write it flatter") from error
     except ValueError as error:
         raise BadFilter(
             f"--filter is not JSON ({error}); write it in single quotes: "

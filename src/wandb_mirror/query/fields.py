@@ -52,7 +52,23 @@ class TagField:
     tag: str
 
 
-Resolved = ColumnField | KeyField | TagField
+@dataclass(frozen=True, slots=True)
+class LineageField:
+    """The artifacts that a run used, or made."""
+
+    table: str
+
+
+Resolved = ColumnField | KeyField | TagField | LineageField
+LINEAGE = {
+    spelling: LineageField(kind.plural)
+    for kind in KINDS
+    if kind.scope == "run" and kind.upstream_type == "Artifact"
+    for spelling in (kind.path[-1].field, kind.plural)
+}
+"""Lists of artifacts that belong to runs, in both spellings."""
+PLACES = ("entity", "project")
+"""Fields that all runs of a project share."""
 
 
 def _snake(name: str) -> str:
@@ -71,7 +87,7 @@ def _own_names() -> dict[str, ColumnField]:
             names[name] = ColumnField(field.column, field.type)
     names["sweep"] = names["sweepName"]
     names["duration"] = ColumnField("duration_s", Type.REAL)
-    return names
+    return names | {name: ColumnField(name, Type.TEXT) for name in PLACES}
 
 
 def filtered_kind() -> Kind:
@@ -92,12 +108,27 @@ def resolve(path: str, place: str) -> Resolved:
             return KeyField(source, _spellings(rest) if source == "config" else (rest,))
     if path.startswith("tags."):
         return TagField(path.removeprefix("tags."))
-    known = [*OWN, "config.KEY", "summary_metrics.KEY", "tags"]
+    if path in LINEAGE:
+        return LINEAGE[path]
+    raise BadFilter(f"{place}: no field {path}; {_hint(path)}")
+
+
+def _hint(path: str) -> str:
+    """Return what may have been meant by a name that is no field."""
+    head, dot, rest = path.partition(".")
+    if dot and rest:
+        near = difflib.get_close_matches(head, ["config", "summary_metrics", "tags"], n=1)
+        if near:
+            return f"did you mean {near[0]}.{rest}?"
+    key = path.removeprefix("$")
+    keys = f"keys are written config.{key} or summary_metrics.{key}"
+    known = [*OWN, *LINEAGE, "config.KEY", "summary_metrics.KEY", "keys_info.keys.KEY"]
     near = difflib.get_close_matches(path, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
-    raise BadFilter(
-        f"{place}: no field {path}; {hint} Keys are written config.KEY or summary_metrics.KEY"
-    )
+    if path in ("config", "summary_metrics", "keys_info", "keys_info.keys") and near:
+        return f"did you mean {near[0]}?"
+    if near:
+        return f"did you mean {near[0]}? Else {keys}"
+    return f"{keys}, and there are {', '.join(sorted(known))}"
 
 
 def _spellings(rest: str) -> tuple[str, ...]:

@@ -7,15 +7,16 @@ does, or where it is equal as a whole; null is missing and missing is null for `
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from wandb_mirror.errors import BadFilter
-from wandb_mirror.query.fields import ColumnField, KeyField, TagField, resolve
+from wandb_mirror.jsontext import dumps
+from wandb_mirror.query.fields import ColumnField, KeyField, LineageField, TagField, resolve
 from wandb_mirror.query.filters import And, Compare, Not, Or, Tree
+from wandb_mirror.query.patterns import is_match
 
 
 class _Missing:
@@ -34,6 +35,8 @@ class Document:
     config: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
     metrics: frozenset[str] = frozenset()
+    lineage: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By table: the artifacts that it used or made, each by every name that filters may have."""
 
 
 def passes(tree: Tree, run: Document) -> bool:
@@ -44,14 +47,42 @@ def passes(tree: Tree, run: Document) -> bool:
         return any(passes(part, run) for part in tree.parts)
     if isinstance(tree, Not):
         return not passes(tree.part, run)
-    return compare_value(look_up(tree, run), tree)
-
-
-def look_up(compare: Compare, run: Document) -> Any:
-    """Return the value that a comparison is about, or ``MISSING``."""
-    found = resolve(compare.path, compare.place)
+    found = resolve(tree.path, tree.place)
     if isinstance(found, TagField):
-        return found.tag in (run.tags or []) or MISSING
+        return asks_for_presence(tree) is (found.tag in (run.tags or []))
+    if isinstance(found, KeyField) and found.source == "metric":
+        return asks_for_presence(tree) is (found.names[0] in run.metrics)
+    if isinstance(found, LineageField):
+        check_artifact(tree)
+    return compare_value(_look_up(found, run), tree)
+
+
+def asks_for_presence(compare: Compare) -> bool:
+    """Tell whether a comparison of what is there or not asks for it to be there."""
+    operator, operand = compare.operator, compare.operand
+    if operator == "$exists" or (operator == "$eq" and isinstance(operand, bool)):
+        return bool(operand)
+    if operator == "$eq" and operand is None:
+        return False
+    raise BadFilter(
+        f'{compare.place}: {compare.path} is there or not; write {{"$exists": true}}, true or false'
+    )
+
+
+def check_artifact(compare: Compare) -> None:
+    """Raise ``BadFilter`` where a run's artifacts are not compared with names."""
+    operand = compare.operand
+    if compare.operator == "$size" or not isinstance(operand, (str, bool, type(None))):
+        raise BadFilter(
+            f"{compare.place}: compare with an artifact's name like collection:v3, "
+            f"entity/project/collection:v3, or its id, not {operand!r}"
+        )
+
+
+def _look_up(found: ColumnField | KeyField | LineageField, run: Document) -> Any:
+    """Return the value that a comparison is about, or ``MISSING``."""
+    if isinstance(found, LineageField):
+        return list(run.lineage.get(found.table, ())) or MISSING
     if isinstance(found, ColumnField):
         if found.column == "tags":
             return MISSING if run.tags is None else run.tags
@@ -61,8 +92,6 @@ def look_up(compare: Compare, run: Document) -> Any:
 
 
 def _look_up_key(found: KeyField, run: Document) -> Any:
-    if found.source == "metric":
-        return True if found.names[0] in run.metrics else MISSING
     leaves = run.config if found.source == "config" else run.summary
     for name in found.names:
         if name in leaves:
@@ -74,29 +103,19 @@ def _look_up_key(found: KeyField, run: Document) -> Any:
 
 def compare_value(value: Any, compare: Compare) -> bool:
     """Tell whether a value, or ``MISSING``, passes a comparison."""
-    if compare.operator == "$exists":
-        return (value is not MISSING) is compare.operand
-    if compare.operator == "$eq" and compare.operand is None:
+    operator, operand = compare.operator, compare.operand
+    if operator == "$exists":
+        return (value is not MISSING) is operand
+    if operator == "$eq" and operand is None:
         return value is MISSING or value is None or (isinstance(value, list) and None in value)
     if value is MISSING or value is None or isinstance(value, dict):
         return False
-    if isinstance(value, list):
-        whole = isinstance(compare.operand, list) and compare.operator == "$eq"
-        if whole and is_same(value, compare.operand):
-            return True
-        return any(
-            _compare_one(each, compare)
-            for each in value
-            if each is not None and not isinstance(each, (dict, list))
-        )
-    return _compare_one(value, compare)
-
-
-def is_same(left: Any, right: Any) -> bool:
-    """Tell whether two JSON values are equal, types and all."""
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(is_same, left, right))
-    return sort_of(left) == sort_of(right) and bool(left == right)
+    if not isinstance(value, list):
+        return operator != "$size" and _compare_one(value, compare)
+    if operator == "$size" or (isinstance(operand, list) and dumps(value) == dumps(operand)):
+        return bool(operator != "$size" or len(value) == operand)
+    parts = (each for each in value if each is not None and not isinstance(each, (dict, list)))
+    return any(_compare_one(each, compare) for each in parts)
 
 
 def sort_of(value: Any) -> str:
@@ -110,8 +129,12 @@ def sort_of(value: Any) -> str:
 
 def _compare_one(value: Any, compare: Compare) -> bool:
     operator, operand = compare.operator, compare.operand
+    if isinstance(value, datetime) and operator in ("$regex", "$contains"):
+        raise BadFilter(f"{compare.place}: {compare.path} is a time; compare it with $gte and $lt")
     if operator == "$regex":
-        return isinstance(value, str) and re.search(operand, value) is not None
+        return isinstance(value, str) and is_match(operand, value)
+    if operator == "$contains":
+        return isinstance(value, str) and operand in value
     if isinstance(value, datetime):
         operand = as_time(operand, compare.place)
     if sort_of(value) != sort_of(operand):

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from wandb_mirror.errors import BadFilter
 from wandb_mirror.query.compile import Catalog, quote
-from wandb_mirror.query.fields import ColumnField, KeyField, resolve
+from wandb_mirror.query.fields import PLACES, ColumnField, KeyField, TagField, resolve
 
 DEFAULT_ORDER = "+created_at"
 
 
-def compile_order(order: str | None, catalog: Catalog) -> str:
+def compile_order(order: object, catalog: Catalog) -> str:
     """Return what stands after ORDER BY; raises ``BadFilter``."""
+    if not isinstance(order, str | None):
+        raise BadFilter(f"order {order!r}: write text, keys by comma, like +created_at")
     parts: list[str] = []
     for text in (order or DEFAULT_ORDER).split(","):
         key = text.strip()
         direction = "DESC" if key.startswith("-") else "ASC"
-        path = key.lstrip("+-")
-        if not path:
-            raise BadFilter(f"order {order!r}: name a field after the sign, like +created_at")
+        path = key[1:] if key[:1] in ("+", "-") else key
+        if not path or path[0] in "+-":
+            raise BadFilter(f"order {order!r}: name a field after one sign, like +created_at")
         for expression, is_number in _expressions(path, catalog):
             last = f"{expression} IS NULL"
             if is_number:
@@ -33,9 +35,17 @@ def _expressions(path: str, catalog: Catalog) -> list[tuple[str, bool]]:
     """Return what to sort by, and whether it is a number: numbers before text."""
     found = resolve(path, f"order {path}")
     if isinstance(found, ColumnField):
+        if found.column in PLACES:
+            return []
         return [(f"r.{quote(found.column)}", found.type.value in ("integer", "real"))]
+    if isinstance(found, TagField):
+        tag = found.tag.replace("'", "''")
+        rows = f"FROM _data.run_tags t WHERE t.run_no = r.run_no AND t.tag = '{tag}'"
+        return [(f"EXISTS ({rows})", False)]
     if not isinstance(found, KeyField) or found.source == "metric":
-        raise BadFilter(f"order {path}: this cannot be sorted by")
+        raise BadFilter(
+            f"order {path}: only fields of runs, config.KEY and summary_metrics.KEY sort"
+        )
     keys = [
         key
         for name in found.names

@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wandb_mirror.errors import BadFilter
+from wandb_mirror.jsontext import loads
 from wandb_mirror.query.filters import And, Compare, Not, Or, Tree, parse_filter
 from wandb_mirror.query.meaning import MISSING, compare_value
 
 Row = dict[str, Any]
+LISTS = ("aliases", "tags")
+"""Columns that hold a JSON list, which passes where an element does."""
 
 
 def filter_rows(
@@ -58,4 +61,6 @@ def _value(row: Row, path: str, names: Mapping[str, str], place: str) -> Any:
             + (f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}")
         )
     value = row[column]
+    if column in LISTS and isinstance(value, str):
+        value = loads(value)
     return MISSING if value is None else value

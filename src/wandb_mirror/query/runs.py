@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from wandb_mirror.errors import BadSettings, NotMirrored
 from wandb_mirror.jsontext import loads
 from wandb_mirror.query.compile import Catalog, Compiler, Key, quote
-from wandb_mirror.query.fields import OWN, Source
+from wandb_mirror.query.fields import OWN, PLACES, Source
 from wandb_mirror.query.filters import parse_filter
 from wandb_mirror.query.order import compile_order
 from wandb_mirror.query.published import Published
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wandb_mirror.query.answer import Answer
 
-STORED = {field.column for field in OWN.values()} - {"duration_s"}
+STORED = {field.column for field in OWN.values()} - {"duration_s", *PLACES}
 """Columns of a run that its table has as they are; others are made by the view."""
 EMPTY = Catalog({}, {})
 SHOWN = ("run_id", "name", "state", "username", "run_group", "tags", "created_at", "duration_s")
@@ -56,8 +56,18 @@ class RunsQuestion:
 
     @property
     def source(self) -> str:
-        """Return what the runs are selected from."""
-        return f"{quote(self.schema)}.runs"
+        """Return what the runs are selected from: the view, with what it lacks of the table."""
+        view = f"{quote(self.schema)}.runs"
+        lacking = (self._asked_names() & STORED).difference(_known(self.published, self.schema))
+        if not lacking or self.schema == "main":
+            return view
+        listed = ", ".join(f"o.{quote(name)}" for name in sorted(lacking))
+        return f"(SELECT v.*, {listed} FROM {view} v JOIN _data.runs o ON o.run_no = v.run_no)"
+
+    def _asked_names(self) -> set[str]:
+        """Return the columns that the filter and the order speak of."""
+        asked = re.findall(r'r\."((?:[^"]|"")+)"', f"{self.condition} {self.order}")
+        return {name.replace('""', '"') for name in asked}
 
     @property
     def sql(self) -> str:
@@ -98,8 +108,7 @@ class RunsQuestion:
 
         The wide table of a project is ``runs_<project_no>``, with a column ``k<key_no>`` a key.
         """
-        asked = re.findall(r'r\."((?:[^"]|"")+)"', f"{self.condition} {self.order}")
-        names = {name.replace('""', '"') for name in asked}
+        names = self._asked_names()
         places = {
             key.column: key.key_no
             for keys in self.catalog.keys.values()
@@ -137,7 +146,8 @@ def ask_runs(
     if schema is None:
         return _ask_nothing(published, project_no, f"{entity}/{project}", **options)
     catalog = published.keep(
-        ("catalog", project_no), lambda: load_catalog(published, project_no, schema)
+        ("catalog", project_no),
+        lambda: load_catalog(published, project_no, schema, (entity, project)),
     )
     compiler = Compiler(catalog)
     condition = compiler.condition(tree)
@@ -199,7 +209,9 @@ def _find_project(published: Published, entity: str, project: str) -> tuple[int,
     return int(found[0][0]), found[0][1]
 
 
-def load_catalog(published: Published, project_no: int, schema: str) -> Catalog:
+def load_catalog(
+    published: Published, project_no: int, schema: str, place: tuple[str, str]
+) -> Catalog:
     """Return what keys a project's runs have."""
     columns = {
         (source, path): (name, kind, not misfits and not has_json)
@@ -222,16 +234,12 @@ def load_catalog(published: Published, project_no: int, schema: str) -> Catalog:
         pieces = shown.split(".")
         for length in range(1, len(pieces)):
             prefixes.setdefault((source, ".".join(pieces[:length])), []).append(key_no)
-    return Catalog(keys, prefixes)
+    return Catalog(keys, prefixes, place, project_no)
 
 
-def _choose_columns(
-    published: Published, schema: str, wanted: Sequence[str] | None
-) -> tuple[str, ...]:
-    """Return the columns to show; raises ``BadSettings`` for one that there is not."""
-    if wanted is None:
-        return SHOWN
-    known = published.keep(
+def _known(published: Published, schema: str) -> list[str]:
+    """Return the columns of a project's runs."""
+    return published.keep(
         ("columns of runs", schema),
         lambda: [
             name
@@ -242,6 +250,15 @@ def _choose_columns(
             )
         ],
     )
+
+
+def _choose_columns(
+    published: Published, schema: str, wanted: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the columns to show; raises ``BadSettings`` for one that there is not."""
+    if wanted is None:
+        return SHOWN
+    known = _known(published, schema)
     folded = {name.lower(): name for name in known}
     chosen = []
     for name in wanted:
