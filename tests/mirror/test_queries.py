@@ -114,6 +114,23 @@ def test_each_collections_production_version_is_found_with_who_logged_it(filled)
     assert set(found) == wanted
 
 
+def test_versions_in_a_registry_are_found_with_where_they_were_logged(filled):
+    [found] = answers(filled, "What a registry's versions are, and where they were logged")
+    registry = filled[0].projects[-1]
+    wanted = []
+    for collection in registry.collections.values():
+        for place in collection.live:
+            source = place.artifact.memberships[0]
+            home = place.artifact.sequence
+            wanted.append(
+                (TEAM, "model", collection.name, f"v{place.version_index}",
+                 f"{home.project.entity}/{home.project.name}/{home.name}:v{source.version_index}")
+            )  # fmt: skip
+    assert len(wanted) == 8
+    assert [(*row[:4], row[5]) for row in found] == sorted(wanted)
+    assert ["staging"] in [json.loads(row[4]) for row in found]
+
+
 def test_reports_that_changed_last_week_are_found(filled):
     [found] = answers(filled, "Which reports changed last week")
     assert [(project, title) for _, project, title, *_ in found] == [
