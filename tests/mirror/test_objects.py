@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from itertools import pairwise
@@ -89,6 +90,16 @@ def test_all_lists_of_a_project_are_one_look_and_what_is_withheld_takes_no_other
     counts = "SELECT (SELECT count(*) FROM sweeps), (SELECT count(*) FROM artifact_collections)"
     assert setting.rows(counts) == [(2, 1)]
     assert setting.rows("SELECT report_id FROM reports WHERE deleted_at IS NULL") == [("r1==",)]
+
+
+def test_a_server_that_refuses_lists_of_several_kinds_is_asked_for_one_kind_at_a_time(setting):
+    setting.server.projects[0]["sweeps"] = [make_sweep("s1")]
+    refuse = re.compile(r"sweeps\(.*allViews\(", re.DOTALL)
+    setting.server.refuses = lambda text: "too many fields" if refuse.search(text) else None
+    assert not setting.sync(only=["sweeps", "reports"]).has_skips
+    assert setting.rows("SELECT sweep_id FROM sweeps") == [("s1",)]
+    setting.sync(only=["sweeps", "reports"])
+    assert setting.asked[-1] == 4  # both projects' sweeps, and both projects' reports
 
 
 def test_a_server_without_sweeps_says_so_and_the_rest_is_mirrored(setting):

@@ -36,6 +36,8 @@ class _Batch:
     heads: dict[Asked, RowPage] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     """Kinds whose scopes were refused together."""
+    is_mixed_refused: bool = False
+    """Whether the kinds were."""
 
 
 def walk_together(
@@ -77,17 +79,21 @@ def _ask(kind: Kind, scope: ScopeOf, tails: Tails) -> Asked:
 def _fetch_heads(batch: _Batch, reach: Reach) -> _Batch:
     """Fetch the first pages of some listings at once, in smaller parts where that cannot be."""
     kinds, scopes, tails = batch.kinds, batch.scopes, batch.tails
-    if len(kinds) * len(scopes) == 1 or _fetch_batch(batch, reach):
+    is_mixed = len(kinds) > 1
+    if not is_mixed and len(scopes) == 1:
+        return batch
+    if (not is_mixed or reach.upstream.takes_lists()) and _fetch_batch(batch, reach):
         return batch
     if len(scopes) > 1 and not reach.upstream.takes_several():
         parts = [_fetch_heads(_Batch(kinds, [scope], tails), reach) for scope in scopes]
-    elif len(kinds) > 1:
+    elif is_mixed:
         parts = [_fetch_heads(_Batch([kind], scopes, tails), reach) for kind in kinds]
     else:
         return batch
     for part in parts:
         batch.heads |= part.heads
         batch.refused |= part.refused
+        batch.is_mixed_refused |= part.is_mixed_refused
     return batch
 
 
@@ -103,7 +109,8 @@ def _fetch_batch(batch: _Batch, reach: Reach) -> bool:
             raise
         return False
     except Refused:
-        batch.refused = {kind.plural for kind in batch.kinds} if len(batch.kinds) == 1 else set()
+        batch.is_mixed_refused = len(batch.kinds) > 1
+        batch.refused = set() if batch.is_mixed_refused else {batch.kinds[0].plural}
         return False
     except (NotOffered, NotFound):
         return False
@@ -121,6 +128,9 @@ def _walk_batch(batch: _Batch, reach: Reach) -> list[Found]:
         has_gone = all(isinstance(outcome, Walked) for _, outcome in outcomes)
         if kind.plural in batch.refused and has_gone:
             reach.upstream.learn_one_at_a_time()
+    has_all_gone = all(isinstance(outcome, Walked) for _, _, outcome in found)
+    if batch.is_mixed_refused and not batch.refused and has_all_gone:
+        reach.upstream.learn_one_list_at_a_time()
     return found
 
 

@@ -31,6 +31,8 @@ from wandb_mirror.upstream.writer import Document, alias_of, place_of
 
 ALIASES = "several objects in one query"
 """The capability to take one field several times under different names."""
+LISTS = "lists of several kinds in one query"
+"""The capability to look at many lists of one object at once."""
 
 
 @dataclass(slots=True)
@@ -106,6 +108,14 @@ class Upstream:
     def fetch_manifest(self, kind: Kind, scope: ScopeOf, url: str) -> list[Row]:
         """Return the entries behind a signed URL as rows; raises ``BadRow`` for no manifest."""
         return read_manifest(kind, scope, self.client.download(url))
+
+    def takes_lists(self) -> bool:
+        """Tell whether lists of several kinds may be asked for at once, as far as is known."""
+        return not self.capabilities.lacks(LISTS)
+
+    def learn_one_list_at_a_time(self) -> None:
+        """Remember that lists which were refused together went kind by kind."""
+        self.capabilities.learn([LISTS])
 
     def takes_several(self) -> bool:
         """Tell whether one field may stand several times in a document, as far as is known."""
