@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from base64 import b64encode
@@ -11,7 +12,8 @@ import pytest
 from wandb_mirror.blobs.blobs import ASIDE, PARTIAL, Blobs
 from wandb_mirror.blobs.digest import Digest, human_size
 from wandb_mirror.blobs.files import FileOf, Placer
-from wandb_mirror.errors import BadName, WrongContent
+from wandb_mirror.blobs.writing import full_disk_in_our_words, write_all
+from wandb_mirror.errors import BadName, DiskFull, WrongContent
 
 
 def digest_of(content):
@@ -136,3 +138,24 @@ def test_two_names_that_are_one_file_here_do_not_replace_each_other(blobs, tmp_p
 
 def test_sizes_are_written_as_people_read_them():
     assert [human_size(each) for each in (0, 1536, 3 << 30)] == ["0.0B", "1.5KiB", "3.0GiB"]
+
+
+class NearlyFull:
+    """A file on a disk that takes three bytes at a time, and seven in all."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+
+    def write(self, content):
+        if len(self.taken) >= 7:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.taken += bytes(content[:3])
+        return min(3, len(content))
+
+
+def test_what_a_disk_takes_a_part_of_is_not_taken_for_whole(tmp_path):
+    file = NearlyFull()
+    assert write_all(file, b"seven b") == 7
+    assert file.taken == b"seven b"
+    with pytest.raises(DiskFull, match="make room"), full_disk_in_our_words(tmp_path):
+        write_all(NearlyFull(), b"more than seven")

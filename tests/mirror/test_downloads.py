@@ -286,14 +286,14 @@ def test_the_command_says_what_could_not_be_had_and_exits_with_3(filled):
 DIE = """
 import os, signal, sys
 from wandb_mirror.mirror.mirror import Mirror
-from wandb_mirror.upstream.client import Client
-fetch, left = Client.download_rest, [int(sys.argv[3])]
-def fetch_until_killed(self, url, file, *, most):
+from wandb_mirror.pull import contents
+fetch, left = contents.download_rest, [int(sys.argv[3])]
+def fetch_until_killed(client, url, file, *, most):
     left[0] -= 1
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
-    fetch(self, url, file, most=most)
-Client.download_rest = fetch_until_killed
+    fetch(client, url, file, most=most)
+contents.download_rest = fetch_until_killed
 Mirror.open(sys.argv[1], environ=os.environ).download(sys.argv[2])
 """
 

@@ -7,58 +7,35 @@ not there.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO
 
-from wandb_mirror.blobs.digest import BLOCK, Digest
+from wandb_mirror.blobs.digest import Digest
 from wandb_mirror.blobs.receiving import HashedFile
-from wandb_mirror.errors import DiskFull, WrongContent
+from wandb_mirror.blobs.writing import (
+    copy_bytes,
+    copy_early,
+    fcntl,
+    full_disk_in_our_words,
+    place,
+    replacing,
+    write_whole,
+)
+from wandb_mirror.errors import WrongContent
+from wandb_mirror.sink import Sink
 
-
-def _find_fcntl() -> Any:
-    """Return the module with locks and clones of files, None on a system that has neither."""
-    try:
-        return import_module("fcntl")
-    except ImportError:
-        return None
-
-
-fcntl = _find_fcntl()
-FICLONE = 0x40049409
-"""``ioctl_ficlone(2)``: let two files share their blocks until one is written to."""
 PARTIAL, ASIDE = "partial", "aside"
 """Where content is received, and where it goes that is not what it should be."""
 
 
 SMALL = 1 << 20
 """Content up to so many bytes is held in memory while it is fetched."""
-
-
-class Sink(Protocol):
-    """What content is written to."""
-
-    def write(self, content: bytes, /) -> int:
-        """Write at the place where we are."""
-
-    def seek(self, place: int, whence: int = 0, /) -> int:
-        """Go to a place."""
-
-    def tell(self) -> int:
-        """Return the place."""
-
-    def truncate(self) -> int:
-        """Cut off what comes after the place."""
-
-    def flush(self) -> None:
-        """Have what was written out of the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +67,36 @@ class Blobs:
         return size_bytes is None or found == size_bytes
 
     def receive(
-        self, digest: Digest, size_bytes: int | None, fetch: Callable[[Sink], None]
-    ) -> None:
+        self,
+        digest: Digest,
+        size_bytes: int | None,
+        fetch: Callable[[Sink], None],
+        target: Path | None = None,
+    ) -> bool:
         """Fetch content and keep it if it is what it should be.
 
         ``fetch`` goes on at the end of the file that it is given: it may hold the beginning, from
-        an attempt that was stopped. Raises ``WrongContent`` after setting aside what came,
-        ``DiskFull``, and what ``fetch`` raises.
+        an attempt that was stopped. Large content is copied to ``target`` too, if nothing is there,
+        while its checksum is still computed; tells whether it is there. Raises ``WrongContent``
+        after setting aside what came, ``DiskFull``, and what ``fetch`` raises.
         """
-        partial = self.folder / PARTIAL / f"{digest.algorithm}-{digest.hex}"
+        partial = self._begun(digest)
         is_small = size_bytes is not None and size_bytes <= SMALL and not partial.exists()
         with full_disk_in_our_words(self.folder):
             if is_small:
                 self._receive_small(digest, size_bytes, fetch)
-            else:
-                self._receive_large(digest, size_bytes, fetch, partial)
+                return False
+            return self._receive_large(digest, size_bytes, fetch, target)
+
+    def begun_bytes(self, digest: Digest) -> int:
+        """Return how many bytes of content are here that is not whole yet."""
+        try:
+            return self._begun(digest).stat().st_size
+        except OSError:
+            return 0
+
+    def _begun(self, digest: Digest) -> Path:
+        return self.folder / PARTIAL / f"{digest.algorithm}-{digest.hex}"
 
     def _receive_small(
         self, digest: Digest, size_bytes: int | None, fetch: Callable[[Sink], None]
@@ -124,22 +116,39 @@ class Blobs:
         write_whole(self.path_of(digest), content, 0o444, begun)
 
     def _receive_large(
-        self, digest: Digest, size_bytes: int | None, fetch: Callable[[Sink], None], partial: Path
-    ) -> None:
+        self,
+        digest: Digest,
+        size_bytes: int | None,
+        fetch: Callable[[Sink], None],
+        target: Path | None,
+    ) -> bool:
         self._make(PARTIAL)
-        with self._open_partial(partial) as (file, path):
-            with HashedFile(file, digest) as hashed:
-                fetch(hashed)
-                found = hashed.finish()
-            size = file.seek(0, os.SEEK_END)
-            if found != digest.hex or size_bytes not in (None, size):
-                aside = self._make(ASIDE) / path.name
-                path.replace(aside)
-                raise _wrong(size, aside)
-            kept = self.path_of(digest)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o444)
-            path.replace(kept)
+        with (
+            self._open_partial(self._begun(digest)) as (file, path),
+            HashedFile(file, digest) as hashed,
+        ):
+            fetch(hashed)
+            copy = None if target is None else copy_early(file, target)
+            try:
+                self._settle(file, path, digest, size_bytes, hashed.finish())
+                return copy is not None and target is not None and place(copy, target)
+            finally:
+                if copy is not None:
+                    copy.unlink(missing_ok=True)
+
+    def _settle(
+        self, file: BinaryIO, path: Path, digest: Digest, size_bytes: int | None, found: str
+    ) -> None:
+        """Keep what was received, or set it aside; raises ``WrongContent``."""
+        size = file.seek(0, os.SEEK_END)
+        if found != digest.hex or size_bytes not in (None, size):
+            aside = self._make(ASIDE) / path.name
+            path.replace(aside)
+            raise _wrong(size, aside)
+        kept = self.path_of(digest)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o444)
+        path.replace(kept)
 
     @contextmanager
     def _open_partial(self, path: Path) -> Iterator[tuple[BinaryIO, Path]]:
@@ -170,8 +179,8 @@ class Blobs:
             if os.fstat(content.fileno()).st_size <= SMALL:
                 write_whole(target, content.read(), 0o666)
             else:
-                with _replacing(target, 0o666) as copy:
-                    _copy(content, copy)
+                with replacing(target, 0o666) as copy:
+                    copy_bytes(content, copy)
         with suppress(OSError):
             os.utime(source)
 
@@ -203,56 +212,10 @@ class Blobs:
         self.path_of(digest).unlink(missing_ok=True)
 
 
-@contextmanager
-def full_disk_in_our_words(place: Path) -> Iterator[None]:
-    """Make the system's error of a full disk ours."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise DiskFull(
-            f"no space is left where {place} lies; make room and start again, it goes on from here"
-        ) from error
-
-
 def _wrong(size: int, aside: Path) -> WrongContent:
     return WrongContent(
         f"what came is not what its checksum says ({size} bytes); it lies in {aside}"
     )
-
-
-def write_whole(target: Path, content: bytes, mode: int, begun: Path | None = None) -> None:
-    """Write a file in one step as others see it; ``mode`` is what the umask leaves of it.
-
-    ``begun`` is where it lies until it is whole, by default beside the target.
-    """
-    with _replacing(target, mode, begun) as file:
-        file.write(content)
-
-
-@contextmanager
-def _replacing(target: Path, mode: int, begun: Path | None = None) -> Iterator[BinaryIO]:
-    """Open a file that takes the target's place once it is whole."""
-    path = f"{target.parent}{os.sep}.wandb-{token_hex(8)}" if begun is None else str(begun)
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-    try:
-        number = os.open(path, flags, mode)
-    except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        number = os.open(path, flags, mode)
-    try:
-        with open(number, "r+b", buffering=0) as file:  # noqa: PTH123  (it is open already)
-            yield file
-        try:
-            os.replace(path, target)  # noqa: PTH105  (2,000 paths take their time)
-        except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)  # noqa: PTH105
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(path)  # noqa: PTH108
-        raise
 
 
 def _claim(file: BinaryIO, path: Path) -> bool:
@@ -264,13 +227,3 @@ def _claim(file: BinaryIO, path: Path) -> bool:
         return os.fstat(file.fileno()).st_ino == path.stat().st_ino
     except OSError:
         return False
-
-
-def _copy(content: BinaryIO, copy: BinaryIO) -> None:
-    """Copy bytes, or share them where the file system can."""
-    try:
-        fcntl.ioctl(copy.fileno(), FICLONE, content.fileno())
-    except (OSError, AttributeError):
-        buffer = memoryview(bytearray(BLOCK))
-        while count := content.readinto(buffer):  # type: ignore[attr-defined]
-            copy.write(buffer[:count])

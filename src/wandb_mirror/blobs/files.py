@@ -35,6 +35,11 @@ class Placer:
     _ours: dict[tuple[int, int], Path] = field(default_factory=dict)
     """The files put so far, as the file system knows them."""
 
+    def note(self, target: Path) -> None:
+        """Take a file that was put already for ours."""
+        made = target.stat()
+        self._ours[made.st_dev, made.st_ino] = target
+
     def put(self, file: FileOf, target: Path) -> bool:
         """Copy a file to its place; False where it is there already with the same content.
 
@@ -63,6 +68,5 @@ class Placer:
                     "overwrite it with --overwrite"
                 )
         self.blobs.put(file.digest, target)
-        made = target.stat()
-        self._ours[made.st_dev, made.st_ino] = target
+        self.note(target)
         return True

@@ -7,6 +7,7 @@ import threading
 from typing import Any, BinaryIO, Self
 
 from wandb_mirror.blobs.digest import BLOCK, Digest
+from wandb_mirror.blobs.writing import write_all
 
 PATIENCE_SECONDS = 0.5
 
@@ -44,9 +45,9 @@ class HashedFile:
             self._changed.notify()
         self._thread.join()
 
-    def write(self, content: bytes) -> int:
+    def write(self, content: bytes | memoryview) -> int:
         """Append bytes."""
-        count = self._file.write(content)
+        count = write_all(self._file, content)
         with self._changed:
             self._written += count
             if self._written - self._read >= BLOCK:

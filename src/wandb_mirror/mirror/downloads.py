@@ -15,9 +15,10 @@ from tempfile import NamedTemporaryFile
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
-from wandb_mirror.blobs.blobs import Blobs, full_disk_in_our_words
+from wandb_mirror.blobs.blobs import Blobs
 from wandb_mirror.blobs.files import FileOf, Placer
 from wandb_mirror.blobs.names import find_target
+from wandb_mirror.blobs.writing import full_disk_in_our_words
 from wandb_mirror.errors import BadName, NotFound, Skip, UpstreamBroken
 from wandb_mirror.mirror.connect import check_server
 from wandb_mirror.mirror.references import check_size, fetch_reference
@@ -136,19 +137,34 @@ class Downloads:
         self.report.objects += 1
         most = self.wish.most_bytes
         wanted = [each for each in source.files if most is None or (each.size_bytes or 0) <= most]
-        self._fetch(source, [each for each in wanted if each.reference is None])
+        self._fetch(source, [each for each in wanted if each.reference is None], prefix)
         for each in wanted:
             name = f"{source.label}/{each.name}"
             try:
                 if each.reference is not None:
                     self._refer(name, each, f"{prefix}{each.name}")
                 elif self.wish.to is not None and each.is_here(self.mirror.blobs):
-                    target = find_target(self.wish.to, f"{prefix}{each.name}")
-                    self.report.placed += self._placer.put(each, target)
+                    self._place(each, find_target(self.wish.to, f"{prefix}{each.name}"))
             except (Skip, UpstreamBroken, OSError) as error:
                 self.report.problems[name] = str(error)
 
-    def _fetch(self, source: Source, files: Sequence[FileOf]) -> None:
+    def _place(self, file: FileOf, target: Path) -> None:
+        """Put a file where it is wanted, if it was not put there when it came."""
+        if target in self.report.fetched.placed:
+            self._placer.note(target)
+            self.report.placed += 1
+        else:
+            self.report.placed += self._placer.put(file, target)
+
+    def _find_free(self, name: str) -> Path | None:
+        """Return where a file is wanted if nothing is there; what is wrong is said later."""
+        try:
+            target = None if self.wish.to is None else find_target(self.wish.to, name)
+        except BadName:
+            return None
+        return None if target is None or target.exists() else target
+
+    def _fetch(self, source: Source, files: Sequence[FileOf], prefix: str) -> None:
         wanted = []
         for each in files:
             if each.digest is None:
@@ -156,7 +172,9 @@ class Downloads:
                     "upstream names no checksum that could be held against its bytes"
                 )
             else:
-                wanted.append(Wanted(each.name, each.digest, each.size_bytes))
+                one = Wanted(each.name, each.digest, each.size_bytes)
+                target = self._find_free(f"{prefix}{each.name}") if one.is_large else None
+                wanted.append(replace(one, target=target))
         missing = [
             each for each in wanted if not self.mirror.blobs.has(each.digest, each.size_bytes)
         ]

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from wandb_mirror.blobs.files import FileOf
 from wandb_mirror.errors import BadName, WrongContent
 from wandb_mirror.upstream.client import Client
+from wandb_mirror.upstream.transfers import download_rest
 
 LOCAL, REMOTE = "file", ("http", "https")
 """Schemes that can be fetched; other stores want clients and keys of their own."""
@@ -40,7 +41,7 @@ def fetch_reference(
         with Path(unquote(urlsplit(reference).path)).open("rb") as content:
             shutil.copyfileobj(content, copy)
     else:
-        client().download_rest(reference, copy, most=file.size_bytes)
+        download_rest(client(), reference, copy, most=file.size_bytes)
     copy.flush()
 
 

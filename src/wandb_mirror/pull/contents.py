@@ -1,7 +1,8 @@
 """Fetch the bytes of files: many at once, each checked, none twice.
 
 Addresses come for many files in one request and expire; a file whose address has expired, or that
-came damaged, is asked for once more.
+came damaged, is asked for once more. Large files come one after another, each by several parts at
+once, so that never more requests are under way than the settings allow.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from wandb_mirror.blobs.blobs import Blobs
 from wandb_mirror.blobs.digest import Digest
@@ -17,12 +19,16 @@ from wandb_mirror.errors import MirrorError, NotFound, Skip, UpstreamBroken
 from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.progress import Progress
+from wandb_mirror.pull.parts import LARGE, download_parts
 from wandb_mirror.pull.pool import Pool
+from wandb_mirror.sink import Sink
 from wandb_mirror.upstream.contents import fetch_addresses
 from wandb_mirror.upstream.shapes import Upstream
+from wandb_mirror.upstream.transfers import download_rest
 
 ATTEMPTS = 3
-"""How often a file is asked for that comes damaged, or whose address is expired."""
+"""How often a file is asked for that comes damaged, or whose address is expired, and of which
+nothing more came."""
 GONE = "upstream does not show the file any more"
 BATCH_FILES, BATCH_BYTES = 16, 1 << 20
 """Files that one worker takes at a time: handing over a small one costs as much as fetching it."""
@@ -37,10 +43,24 @@ class Wanted:
     name: str
     digest: Digest
     size_bytes: int | None
+    target: Path | None = None
+    """A path where nothing is and where the file is wanted: a large one is put there while its
+    checksum is still computed."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is worth several requests at once."""
+        return self.size_bytes is not None and self.size_bytes >= LARGE
 
 
-Tried = list[tuple[Wanted, MirrorError | None]]
-"""Files, and why the bytes of each are not here, if they are not."""
+@dataclass(slots=True)
+class Tried:
+    """What became of one file."""
+
+    wanted: Wanted
+    problem: MirrorError | None = None
+    """Why its bytes are not here, if they are not."""
+    is_placed: bool = False
 
 
 @dataclass(slots=True)
@@ -53,6 +73,8 @@ class Fetched:
     bytes_fetched: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     """File to why its bytes are not here."""
+    placed: set[Path] = field(default_factory=set)
+    """Where files were put that were to go somewhere."""
 
     def add(self, other: Fetched) -> None:
         """Count what became of others too."""
@@ -60,6 +82,7 @@ class Fetched:
         self.fetched += other.fetched
         self.bytes_fetched += other.bytes_fetched
         self.problems.update(other.problems)
+        self.placed |= other.placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +106,25 @@ class Contents:
             each.digest: each for each in wanted if not self.blobs.has(each.digest, each.size_bytes)
         }
         found.there = len({each.digest for each in wanted}) - len(missing)
-        waiting = list(missing.values())
+        small = [each for each in missing.values() if not each.is_large]
         task = str(scope) or kind.plural
-        self.progress.begin(task, len(waiting))
+        self.progress.begin(task, len(missing))
         try:
-            with Pool[Tried](self.workers, self.stop) as pool:
-                for start in range(0, len(waiting), NAMES_TOGETHER):
-                    self._submit(pool, kind, scope, waiting[start : start + NAMES_TOGETHER], found)
+            with Pool[list[Tried]](self.workers, self.stop) as pool:
+                for start in range(0, len(small), NAMES_TOGETHER):
+                    self._submit(pool, kind, scope, small[start : start + NAMES_TOGETHER], found)
                     self._keep(pool, found, task, down_to=pool.room)
                 self._keep(pool, found, task, down_to=0)
+            for each in missing.values():
+                if each.is_large:
+                    self._count([self._fetch_one(kind, scope, each)], found, task)
         finally:
             self.progress.end(task)
         return found
 
     def _submit(
         self,
-        pool: Pool[Tried],
+        pool: Pool[list[Tried]],
         kind: Kind,
         scope: ScopeOf,
         some: Sequence[Wanted],
@@ -123,52 +149,68 @@ class Contents:
 
     def _keep(
         self,
-        pool: Pool[Tried],
+        pool: Pool[list[Tried]],
         found: Fetched,
         task: str,
         *,
         down_to: int,
     ) -> None:
         for tried in pool.drain(down_to=down_to):
-            for each, problem in tried:
-                if problem is not None:
-                    found.problems[each.name] = str(problem)
-                else:
-                    found.fetched += 1
-                    found.bytes_fetched += each.size_bytes or 0
-            self.progress.advance(task, len(tried))
+            self._count(tried, found, task)
 
-    def _fetch_some(self, kind: Kind, scope: ScopeOf, batch: Sequence[tuple[Wanted, str]]) -> Tried:
+    def _count(self, tried: Sequence[Tried], found: Fetched, task: str) -> None:
+        for each in tried:
+            if each.problem is not None:
+                found.problems[each.wanted.name] = str(each.problem)
+                continue
+            found.fetched += 1
+            found.bytes_fetched += each.wanted.size_bytes or 0
+            if each.is_placed and each.wanted.target is not None:
+                found.placed.add(each.wanted.target)
+        self.progress.advance(task, len(tried))
+
+    def _fetch_some(
+        self, kind: Kind, scope: ScopeOf, batch: Sequence[tuple[Wanted, str]]
+    ) -> list[Tried]:
         """Fetch some files one after another, as far as nobody asks to stop."""
         return [
-            (each, self._fetch_one(kind, scope, each, url))
-            for each, url in batch
-            if not self.stop.is_set()
+            self._fetch_one(kind, scope, each, url) for each, url in batch if not self.stop.is_set()
         ]
 
     def _fetch_one(
-        self, kind: Kind, scope: ScopeOf, wanted: Wanted, url: str
-    ) -> MirrorError | None:
-        """Fetch one file, again from new addresses where it fails; return what is wrong with it."""
-        for attempt in range(ATTEMPTS):
+        self, kind: Kind, scope: ScopeOf, wanted: Wanted, url: str | None = None
+    ) -> Tried:
+        """Fetch one file, again from new addresses where it fails, as long as more of it comes."""
+        tried = Tried(wanted)
+        left = ATTEMPTS
+        while left:
+            begun = self.blobs.begun_bytes(wanted.digest)
             try:
-                if attempt:
-                    again = fetch_addresses(self.upstream, kind, scope, [wanted.name])
-                    url = again[wanted.name]
-                self._receive(wanted, url)
+                if url is None:
+                    url = fetch_addresses(self.upstream, kind, scope, [wanted.name])[wanted.name]
+                tried.is_placed = self._receive(wanted, url)
             except KeyError:
-                return NotFound(GONE)
+                tried.problem = NotFound(GONE)
+                break
             except Skip as error:
-                problem: MirrorError = error
+                tried.problem, url = error, None
+                left = ATTEMPTS if self.blobs.begun_bytes(wanted.digest) > begun else left - 1
             except (UpstreamBroken, NotFound) as error:
-                return error
+                tried.problem = error
+                break
             else:
-                return None
-        return problem
+                tried.problem = None
+                break
+        return tried
 
-    def _receive(self, wanted: Wanted, url: str) -> None:
-        self.blobs.receive(
-            wanted.digest,
-            wanted.size_bytes,
-            partial(self.upstream.client.download_rest, url, most=wanted.size_bytes),
-        )
+    def _receive(self, wanted: Wanted, url: str) -> bool:
+        """Have the bytes of a file here; tell whether it was put where it is wanted."""
+
+        def fetch(sink: Sink) -> None:
+            client, size = self.upstream.client, wanted.size_bytes
+            if size is None or not wanted.is_large:
+                download_rest(client, url, sink, most=size)
+            else:
+                download_parts(client, url, sink, size=size, workers=self.workers, stop=self.stop)
+
+        return self.blobs.receive(wanted.digest, wanted.size_bytes, fetch, wanted.target)

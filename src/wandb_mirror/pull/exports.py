@@ -23,6 +23,7 @@ from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.reading import Reading
 from wandb_mirror.upstream.exports import fetch_exports
+from wandb_mirror.upstream.transfers import download_into
 
 RUNS_TOGETHER, LINES_TOGETHER = 50, 100_000
 """A request asks for the files of so many runs: upstream lists each row that is in none."""
@@ -116,7 +117,7 @@ def _fetch(kind: Kind, reach: Reach, run_id: str, reply: ExportsReply) -> Files:
         contents = []
         for url in reply.urls:
             file = opened.enter_context(TemporaryFile(dir=reach.scratch))
-            reach.upstream.client.download_into(url, file)
+            download_into(reach.upstream.client, url, file)
             if not file.tell():
                 raise BadRow(kind.plural, run_id, "an exported file is empty")
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -109,6 +109,10 @@ class Behaviour:
     url_seconds: float | None = None
     """After so many seconds a URL is expired."""
     url_expired_status: int = 403
+    ranges: bool = True
+    """Whether a part of a file may be asked for; else all of it comes, whatever was asked for."""
+    file_bytes_per_second: float | None = None
+    """How fast each request for a file is answered, however many there are at once."""
     features: frozenset[str] = FEATURES
     """What ``serverInfo`` says the server can do."""
     compresses: bool = False

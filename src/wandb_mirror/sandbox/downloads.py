@@ -6,6 +6,7 @@ request that brings an ``Authorization`` header beside the signature.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -45,7 +46,15 @@ class Servable(Protocol):
 class FilePart(Response):
     """Some bytes of a file, read as they are sent."""
 
-    def __init__(self, file: Servable, start: int, stop: int, *, is_corrupt: bool = False) -> None:
+    def __init__(
+        self,
+        file: Servable,
+        start: int,
+        stop: int,
+        *,
+        is_corrupt: bool = False,
+        bytes_per_second: float | None = None,
+    ) -> None:
         is_whole = (start, stop) == (0, file.size)
         super().__init__(status_code=200 if is_whole else 206, media_type=MEDIA_TYPE)
         self.headers["Content-Length"] = str(stop - start)
@@ -55,6 +64,7 @@ class FilePart(Response):
             self.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
         self._file, self._start, self._stop = file, start, stop
         self._is_corrupt = is_corrupt
+        self._pace = bytes_per_second
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send the bytes, or the headers alone."""
@@ -64,6 +74,8 @@ class FilePart(Response):
         start = self._stop if scope["method"] == "HEAD" else self._start
         for chunk in self._file.read(start, self._stop):
             body = chunk.translate(MIRRORED) if self._is_corrupt else chunk
+            if self._pace is not None:
+                await asyncio.sleep(len(body) / self._pace)
             await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
@@ -113,11 +125,13 @@ class Downloads(Door):
             return Response(status_code=404)
         if fault.truncate_at is not None:
             return TruncatedReply(b"".join(file.read(0, file.size)), fault.truncate_at)
-        span = read_range(request.headers.get("range"), file.size)
+        asked = request.headers.get("range") if self.behaviour.ranges else None
+        span = read_range(asked, file.size)
         if span is None:
             headers = {"Content-Range": f"bytes */{file.size}"}
             return Response(status_code=416, headers=headers)
-        return FilePart(file, *span, is_corrupt=fault.is_corrupt)
+        pace = self.behaviour.file_bytes_per_second
+        return FilePart(file, *span, is_corrupt=fault.is_corrupt, bytes_per_second=pace)
 
 
 def read_range(header: str | None, size: int) -> tuple[int, int] | None:

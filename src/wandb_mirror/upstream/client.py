@@ -5,14 +5,13 @@ The key goes to the API's own host alone: requests that would be redirected are 
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -34,7 +33,7 @@ from wandb_mirror.upstream.authority import Authority
 from wandb_mirror.upstream.backoff import judge_wait
 from wandb_mirror.upstream.connections import open_connections
 from wandb_mirror.upstream.pace import Pace, Usage
-from wandb_mirror.upstream.parts import NOTHING_LEFT, judge_file, judge_part
+from wandb_mirror.upstream.parts import judge_file
 from wandb_mirror.upstream.replies import NEVER_RETRIED, judge_status, read_data, read_date
 
 MEGABYTE = 1_000_000
@@ -104,22 +103,35 @@ class Client:
         _check_address(url, self.host)
         return self._try(lambda: self._get(url))
 
-    def download_into(self, url: str, file: BinaryIO) -> None:
-        """Write what lies behind a signed URL to an empty file, however large it is.
+    def attempt(self, url: str, send: Callable[[], Sent]) -> Sent:
+        """Call what ``opens`` a signed URL, as many times as it takes.
 
-        Raises what ``download`` raises, and ``OSError`` where the disk is full.
+        Raises what ``download`` raises.
         """
         _check_address(url, self.host)
-        self._try(lambda: self._get_into(url, file, goes_on=False, most=None))
+        return self._try(send)
 
-    def download_rest(self, url: str, file: BinaryIO, *, most: int | None) -> None:
-        """Write what lies behind a signed URL to a file, from where its content ends.
+    @contextmanager
+    def opened(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """Ask once for what lies behind a signed URL; the body is still to be read."""
+        began = self._clock()
+        received = 0
+        try:
+            with (
+                self._in_our_words(),
+                self._http.stream("GET", url, headers=headers) as response,
+            ):
+                try:
+                    yield response
+                finally:
+                    received = response.num_bytes_downloaded
+        finally:
+            self._pace.count_reply(bytes_received=received, seconds=self._clock() - began)
 
-        A connection that breaks is taken up where it broke. Raises what ``download_into`` raises,
-        and ``Refused`` for more than ``most`` bytes.
-        """
-        _check_address(url, self.host)
-        self._try(lambda: self._get_into(url, file, goes_on=True, most=most))
+    def heed_stop(self) -> None:
+        """Raise ``Interrupted`` where somebody asked to stop."""
+        if self._stop.is_set():
+            self._sleep(0)
 
     def _try(self, send: Callable[[], Sent]) -> Sent:
         """Send as many times as it takes."""
@@ -187,37 +199,6 @@ class Client:
             status, headers, body = self._exchange(self._http.build_request("GET", url))
         judge_file(url, status, headers)
         return body
-
-    def _get_into(self, url: str, file: BinaryIO, *, goes_on: bool, most: int | None) -> None:
-        """Fetch once; nothing but the file grows with what comes."""
-        began = self._clock()
-        there = file.seek(0, os.SEEK_END) if goes_on else 0
-        headers = {"Accept-Encoding": "identity"}  # a range is of the bytes as they are kept
-        if there:
-            headers["Range"] = f"bytes={there}-"
-        received = 0
-        try:
-            with (
-                self._in_our_words(),
-                self._http.stream("GET", url, headers=headers) as response,
-            ):
-                try:
-                    is_rest = judge_part(url, response.status_code, response.headers, there)
-                    file.seek(there if is_rest else 0)
-                    file.truncate()
-                    if response.status_code == NOTHING_LEFT:
-                        return
-                    for part in response.iter_bytes():
-                        file.write(part)
-                        if most is not None and file.tell() > most:
-                            raise Refused(f"{self.host} sends more than the {most} bytes it said")
-                        if self._stop.is_set():
-                            self._sleep(0)
-                finally:
-                    received = response.num_bytes_downloaded
-        finally:
-            file.flush()
-            self._pace.count_reply(bytes_received=received, seconds=self._clock() - began)
 
     def _post_form(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
         """Post a form and return status and body; raises ``Retry`` where that may pass."""

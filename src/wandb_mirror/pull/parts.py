@@ -1,0 +1,64 @@
+"""Fetch one large file by parts, several at a time, and write them in order.
+
+What is written is at any moment the beginning of the file: a download that was killed goes on where
+it ends, and a checksum can follow.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import partial
+
+from wandb_mirror.errors import MirrorError, NotOffered
+from wandb_mirror.pull.pool import Pool
+from wandb_mirror.sink import Sink
+from wandb_mirror.upstream.client import Client
+from wandb_mirror.upstream.transfers import download_part, download_rest
+
+LARGE = 64 << 20
+"""Files from so many bytes on are fetched by parts."""
+PART_BYTES, MOST_PARTS = 2 << 20, 6
+"""So many parts are under way or wait for those before them: they are held in memory."""
+
+Part = tuple[int, memoryview, MirrorError | None]
+"""Where a part begins, its bytes, and why they did not come, if they did not."""
+
+
+def download_parts(
+    client: Client, url: str, sink: Sink, *, size: int, workers: int, stop: threading.Event
+) -> None:
+    """Write what lies behind a signed URL to a file, from where its content ends.
+
+    From a server that hands out whole files alone it comes in one piece. Raises what
+    ``download_rest`` does, after writing what came before the part that is missing.
+    """
+    written = asked = sink.seek(0, os.SEEK_END)
+    free = [memoryview(bytearray(PART_BYTES)) for _ in range(MOST_PARTS)]
+    early: dict[int, memoryview] = {}
+    problem: MirrorError | None = None
+    with Pool[Part](min(workers, MOST_PARTS), stop) as pool:
+        while written < size and (problem is None or pool.under_way):
+            while problem is None and asked < size and free:
+                part = free.pop()[: size - asked]
+                pool.submit(partial(_fetch_part, client, url, asked, part))
+                asked += len(part)
+            for start, part, trouble in pool.drain(down_to=pool.under_way - 1):
+                problem = problem or trouble
+                if trouble is None:
+                    early[start] = part
+                while (ready := early.pop(written, None)) is not None:
+                    written += sink.write(ready)
+                    free.append(ready)
+    if isinstance(problem, NotOffered):
+        download_rest(client, url, sink, most=size)
+    elif problem is not None:
+        raise problem
+
+
+def _fetch_part(client: Client, url: str, start: int, part: memoryview) -> Part:
+    try:
+        download_part(client, url, start, part)
+    except MirrorError as error:
+        return start, part, error
+    return start, part, None
