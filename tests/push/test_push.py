@@ -12,13 +12,22 @@ from mirror.making import TEAM, first_runs, make_world, open_mirror, own_id, row
 from wandb_mirror.edits.cells import Change
 from wandb_mirror.edits.edit import Target
 from wandb_mirror.edits.values import ABSENT
-from wandb_mirror.errors import BadEdit, Interrupted, NotMirrored, Refused, Retry, WrongServer
+from wandb_mirror.errors import (
+    BadEdit,
+    Interrupted,
+    NotMirrored,
+    Refused,
+    Retry,
+    UpstreamBroken,
+    WrongServer,
+)
 from wandb_mirror.mirror.deleting import delete_object, delete_run_files
 from wandb_mirror.mirror.edits import resolve_edits
 from wandb_mirror.mirror.lock import hold_lock
 from wandb_mirror.mirror.wishes import find_objects, make_changes
 from wandb_mirror.sandbox import Sandbox
-from wandb_mirror.sandbox.faults import reset, status
+from wandb_mirror.sandbox.faults import reset, status, truncate
+from wandb_mirror.store.store import Store
 
 
 class Desk:
@@ -360,8 +369,6 @@ def test_an_edit_made_during_a_push_waits_for_the_next(desk):
 def test_the_audit_says_who_what_when_and_how_it_ended(desk):
     desk.edit(desk.paths[0], "notes", "n")
     desk.mirror.push()
-    from wandb_mirror.store.store import Store
-
     with Store.open(desk.mirror.store_path) as store:
         [row] = store.outbox.load_audit()
     assert (row["path"], row["field"], row["local"], row["result"]) == (
@@ -421,6 +428,28 @@ def test_files_of_a_run_are_deleted_by_pattern(tmp_path):
 def test_a_run_is_deleted_only_by_its_own_command(desk):
     delete_object(desk.mirror, desk.paths[0])
     assert desk.world.run(desk.paths[0]).deleted_at is not None
+    found = rows(desk.mirror, "SELECT deleted_at FROM runs WHERE run_id = ?", own_id(desk.paths[0]))
+    assert found[0][0] is not None
+    with Store.open(desk.mirror.store_path) as store:
+        audit = store.outbox.load_audit()[-2:]
+    assert [(each["path"], each["result"]) for each in audit] == [
+        (desk.paths[0], "deletion asked for"),
+        (desk.paths[0], "deleted"),
+    ]
+
+
+def test_a_deletion_whose_reply_was_lost_may_be_asked_for_again(desk):
+    desk.box.faults.add(truncate(0.5), times=1, when=lambda seen: "deleteRun" in seen.document)
+    hasty = open_mirror(desk.mirror.folder, desk.box, overrides={"upstream.max_retries": 0})
+    with pytest.raises(UpstreamBroken):
+        delete_object(hasty, desk.paths[0])
+    assert desk.world.run(desk.paths[0]).deleted_at is not None
+    with pytest.raises(Refused, match="the next sync marks it"):
+        delete_object(hasty, desk.paths[0])
+    with Store.open(desk.mirror.store_path) as store:
+        audit = [each["result"] for each in store.outbox.load_audit()]
+    assert audit == ["deletion asked for", "deletion asked for", "refused"]
+    desk.mirror.sync([TEAM])
     found = rows(desk.mirror, "SELECT deleted_at FROM runs WHERE run_id = ?", own_id(desk.paths[0]))
     assert found[0][0] is not None
 

@@ -131,8 +131,27 @@ class Outbox:
             rows = connection.execute(query.order_by(*(edits.c[name] for name in names[:3])))
             return [{**row, "key": row["key"] or None} for row in rows.mappings()]
 
+    def note(
+        self,
+        kind: str,
+        paths: Sequence[str],
+        result: str,
+        *,
+        now: datetime,
+        who: str,
+        why: str | None = None,
+    ) -> None:
+        """Write into the audit what was done to objects otherwise than by an edit."""
+        blank = {"kind": kind, "field": "", "key": "", "at": now, "who": clean(who)}
+        rows = [
+            {**blank, "path": each, "result": result, "message": why and clean(why)}
+            for each in paths
+        ]
+        with self._writing("audit") as connection:
+            connection.execute(pushed.insert(), rows)
+
     def load_audit(self) -> list[Row]:
-        """Return what became of edits, oldest first."""
+        """Return what became of edits, and what was deleted, oldest first."""
         with self._reading() as connection:
             rows = connection.execute(sa.select(pushed).order_by(pushed.c.number)).mappings()
             return [dict(row) for row in rows]

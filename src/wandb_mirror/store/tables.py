@@ -200,4 +200,4 @@ pushed = Table(
     Column("result", Text, nullable=False),
     Column("message", Text),
 )
-"""Whatever became of an edit, one row each time: who, what, when, and how it ended."""
+"""Whatever became of an edit or a deletion, one row each time: who, what, when, how it ended."""
