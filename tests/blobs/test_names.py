@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wandb_mirror.blobs.names import find_target
+from wandb_mirror.blobs.names import find_target, find_targets
 from wandb_mirror.errors import BadName
 
 NOWHERE = [
@@ -83,3 +83,10 @@ def test_a_folder_is_not_replaced_by_a_file_nor_a_file_by_a_folder(tmp_path):
     for name, why in (("folder", "no file"), ("file/a", "needs the folder"), ("pipe", "no file")):
         with pytest.raises(BadName, match=why):
             find_target(tmp_path, name)
+
+
+def test_one_name_is_not_a_file_and_a_folder(tmp_path):
+    assert find_targets(tmp_path, ["a/b", "a/c", "ab"])[0] == tmp_path / "a/b"
+    for names in (["a", "a/b"], ["a/b/c", "a/b"]):
+        with pytest.raises(BadName, match="a file too"):
+            find_targets(tmp_path, names)

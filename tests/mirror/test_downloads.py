@@ -11,8 +11,9 @@ import sys
 import pytest
 
 from mirror.making import TEAM, make_world, open_mirror
+from wandb_mirror import Api
 from wandb_mirror.blobs.blobs import ASIDE, PARTIAL
-from wandb_mirror.errors import BadPath, BadSettings, NotMirrored, WrongServer
+from wandb_mirror.errors import BadName, BadPath, BadSettings, NotMirrored, WrongServer
 from wandb_mirror.mirror.downloads import Wish
 from wandb_mirror.sandbox import Sandbox, faults
 
@@ -160,6 +161,25 @@ def test_a_file_that_cannot_be_fetched_stops_no_other(filled):
     report = mirror.download(path)
     assert report.fetched.fetched == 2
     assert list(report.problems.values()) == ["upstream does not show the file any more"]
+
+
+def test_names_that_lead_elsewhere_are_named_and_hold_up_no_others(tmp_path, monkeypatch):
+    names = ["a", "a/b", "C:\\x", "x\x00y", "/etc/x", "d//e", "good"]
+    world, box = serving({name: name.encode() for name in names})
+    with box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        mirror.sync([TEAM])
+        path = f"{TEAM}/{world.projects[0].name}/net:v0"
+        report = mirror.download(path, wish=Wish(tmp_path / "out"))
+    assert tree(tmp_path / "out") == {"a": b"a", "good": b"good"}
+    assert {each.removeprefix(f"{path}/") for each in report.problems} == set(names) - {"a", "good"}
+    monkeypatch.chdir(tmp_path)
+    artifact = Api(mirror=mirror.folder).artifact(path)
+    with pytest.raises(BadName, match="a file too"):
+        artifact.download(path_prefix="a")
+    assert not tree(tmp_path / "artifacts")
+    with pytest.raises(BadName):
+        artifact.verify(str(tmp_path / "out"))
 
 
 def test_files_of_runs_are_fetched_by_pattern(tmp_path):

@@ -94,7 +94,10 @@ class ArtifactBytes:
         return self.download(folder)
 
     def verify(self, root: str | None = None) -> None:
-        """Check a folder against its manifest; raises ``ValueError`` where they differ."""
+        """Check a folder against its manifest; raises ``ValueError`` where they differ.
+
+        Nothing outside of the folder is read: a name that leads there is a ``BadName``.
+        """
         folder = root or self._default_root()
         entries = self._entries()
         for name, found in _walk(folder):
@@ -106,7 +109,8 @@ class ArtifactBytes:
             digest = entry.as_file().digest
             if entry.ref is not None:
                 continue
-            if digest is None or not digest.agrees(Path(folder, path)):
+            held = Path(self._generations.shelf.path_in(folder, path))
+            if digest is None or not digest.agrees(held):
                 raise ValueError(f"Digest mismatch for file: {path}")
 
     def file(self, root: str | None = None) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wandb_mirror.blobs.blobs import Blobs
 from wandb_mirror.blobs.files import FileOf, Placer
-from wandb_mirror.blobs.names import find_target
+from wandb_mirror.blobs.names import find_target, find_targets
 from wandb_mirror.errors import BadName, NotDownloaded
 
 ARTIFACT_DIR = "WANDB_ARTIFACT_DIR"
@@ -62,9 +62,9 @@ class Shelf:
 
         Raises ``BadName`` before anything is written.
         """
-        targets = [(each, find_target(Path(root), each.name)) for each in files]
+        targets = find_targets(Path(root), [each.name for each in files])
         placer = Placer(self.blobs, overwrites=True)
-        for each, target in targets:
+        for each, target in zip(files, targets, strict=True):
             placer.put(each, target)
 
     def path_in(self, root: str | os.PathLike[str], name: str) -> str:

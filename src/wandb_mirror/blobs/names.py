@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from wandb_mirror.errors import BadName
@@ -35,6 +36,22 @@ def find_target(root: Path, name: str, *, is_windows: bool = os.name == "nt") ->
     if len(os.fsencode(target)) > LONGEST_PATH:
         raise BadName(f"{_shown(name)} is too long for a path below {root}")
     return target
+
+
+def find_targets(root: Path, names: Sequence[str]) -> list[Path]:
+    """Return where files of these names belong below ``root``, together.
+
+    Raises ``BadName`` as ``find_target`` does, and where one is to be a file and a folder.
+    """
+    targets = [find_target(root, name) for name in names]
+    files = set(targets)
+    for name, target in zip(names, targets, strict=True):
+        for folder in target.parents:
+            if folder == root:
+                break
+            if folder in files:
+                raise BadName(f"{_shown(name)} needs a folder {folder}, which is a file too")
+    return targets
 
 
 def _split(name: str, *, is_windows: bool) -> list[str]:
