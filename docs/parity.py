@@ -170,6 +170,10 @@ DIFFERS = {
         "user_agent": "names the mirror",
         "user": "among the users that the mirror saw",
         "users": "among the users that the mirror saw",
+        "registries": "an organization that no mirrored team is of is a `NotMirrored`",
+        "artifact_types": "an unknown project is a `NotMirrored`; types that `artifacts.skip_types` "
+        "leaves out are not there",
+        "artifacts": "an unknown collection is a `NotMirrored`, at once",
         "automations": "`event`, `action` and `scope` are what the wire has, answering to dots",
     },
     "Runs": {
@@ -274,6 +278,12 @@ compared with the mirror's.
 | history: whole numbers | integers | integers where all values of the key are whole, else floats: 1 equals 1.0 |
 | history: `_timestamp` and `_runtime` that are null | null | missing |
 | W&B's strings `"NaN"`, `"Infinity"`, `"-Infinity"` | strings, where they were sent as such | numbers |
+| `history(stream="system")` | columns as logged, and `_wandb` | columns by name, without `_wandb` |
+| a stream that is neither `default` nor `system` | the system's | an error |
+| negative indexes and open slices of lists | `TypeError` | as Python's lists have them |
+| a filter with a time that lacks its `Z` | matches nothing | UTC |
+| times of automations | `datetime` | ISO 8601 text |
+| the address of a webhook | with its query string | without: it may hold a secret |
 | a run whose `user` is null | raises `TypeError` | mirrored, `user` is None |
 | `sets` of `history_keys` | upstream's | left out: not mirrored |
 | filters on keys with a dot in them | never match (upstream's own limit) | match |

@@ -148,7 +148,8 @@ def test_a_registry_leads_to_what_is_linked_into_it(full):
         "org/wandb-registry-model/prod:v0"
     ]
     assert len(api.registries("org", {"name": {"$regex": "mod"}})) == 1
-    assert len(api.registries("other")) == 0
+    with pytest.raises(NotMirrored, match="Organization 'other' not found"):
+        api.registries("other")
     with pytest.raises(NotMirrored):
         api.registry("nope", "org")
 

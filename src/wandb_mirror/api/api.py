@@ -29,7 +29,7 @@ from wandb_mirror.api.sweeps import Sweep
 from wandb_mirror.api.users import User, load_viewer
 from wandb_mirror.blobs.blobs import Blobs
 from wandb_mirror.desk.desk import Desk
-from wandb_mirror.errors import BadPath, NotMirrored, OnlyUpstream
+from wandb_mirror.errors import BadFilter, BadPath, NotMirrored, OnlyUpstream
 from wandb_mirror.query.order import DEFAULT_ORDER
 from wandb_mirror.query.place import BLOBS_NAME, STORE_NAME, find_mirror, locate_published
 
@@ -171,8 +171,12 @@ class Api(Catalog):
         question gives the same list until ``flush()`` or a newer publication. Raises ``BadPath``.
         """
         place = self._project_path(path)
+        try:
+            question = (repr(filters), order if isinstance(order, str) else repr(order))
+        except RecursionError as error:
+            raise BadFilter("filter: nested too deep; write it flatter") from error
         runs: Runs = self._keep(
-            ("runs", place, str(filters or {}), order),
+            ("runs", place, *question),
             lambda: Runs(
                 self._generations,
                 place,
@@ -225,10 +229,12 @@ class Api(Catalog):
     def from_path(self, path: str) -> Project | Run | Sweep | BetaReport:
         """Return what a path means: a project, run, sweep or report.
 
-        ``entity/project``, ``entity/project/run``, ``…/runs/run``, ``…/sweeps/sweep``,
+        ``project``, ``entity/project``, ``entity/project/run``, ``…/runs/run``, ``…/sweeps/sweep``,
         ``…/reports/title--id``. Raises ``BadPath`` and ``NotMirrored``.
         """
         parts = path.strip("/ ").split("/")
+        if len(parts) == 1 and parts[0]:
+            return self.project(parts[0])
         if len(parts) == PROJECT_PARTS:
             return self.project(parts[1], parts[0])
         if len(parts) == RUN_PARTS:

@@ -238,8 +238,8 @@ class Artifact(ArtifactBytes, ArtifactEdits):
         }
 
     def __repr__(self) -> str:
-        """Return its full name."""
-        return f"<Artifact {self.qualified_name}>"
+        """Return its id, as W&B's client does."""
+        return f"<Artifact {self.id}>"
 
 
 class ArtifactFiles(Held[File]):

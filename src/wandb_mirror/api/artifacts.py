@@ -149,6 +149,9 @@ class ArtifactCollections(Held[ArtifactCollection]):
         self.entity, self.project = path
         self.type_name = type_name
         generation = generations.current()
+        generation.need_project(*path)
+        if type_name is not None:
+            ArtifactType(generations, path, type_name).load()
         rows = generation.live(
             "artifact_collections", "entity = ? AND project = ? ORDER BY created_at DESC", path
         )
@@ -187,7 +190,9 @@ class ArtifactType:
         )
         if not rows:
             raise NotMirrored(
-                f"artifact type {self.type!r} is not in this mirror of {self.entity}/{self.project}"
+                f"artifact type {self.type!r} is not in this mirror of {self.entity}/"
+                f"{self.project}; api.artifact_types() lists those that are, and the setting "
+                "artifacts.skip_types leaves some out"
             )
         return rows[0]
 
@@ -222,9 +227,9 @@ class ArtifactTypes(Held[ArtifactType]):
 
     def __init__(self, generations: Generations, path: tuple[str, str], per_page: int = 50) -> None:
         self.entity, self.project = path
-        rows = generations.current().live(
-            "artifact_types", "entity = ? AND project = ? ORDER BY type", path
-        )
+        generation = generations.current()
+        generation.need_project(*path)
+        rows = generation.live("artifact_types", "entity = ? AND project = ? ORDER BY type", path)
         super().__init__([ArtifactType(generations, path, row["type"]) for row in rows], per_page)
 
 

@@ -29,7 +29,7 @@ class Attrs:
         for each in (key, name):
             if each in self._attrs:
                 return self._attrs[each]
-        raise AttributeError(f"{self!r} has no attribute {name!r}")
+        raise AttributeError(f"{repr(self)!r} object has no attribute {name!r}")
 
     def to_html(self, height: int = 420, hidden: bool = False) -> str | None:
         """Return HTML that shows the object in a page, None where there is none."""

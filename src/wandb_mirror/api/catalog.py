@@ -52,8 +52,10 @@ class Catalog(ABC):
         return ArtifactTypes(self._generations, self._project_path(project))
 
     def artifact_type(self, type_name: str, project: str | None = None) -> ArtifactType:
-        """Return one type of artifacts in a project."""
-        return ArtifactType(self._generations, self._project_path(project), type_name)
+        """Return one type of artifacts in a project; raises ``NotMirrored``."""
+        found = ArtifactType(self._generations, self._project_path(project), type_name)
+        found.load()
+        return found
 
     def artifact_collections(
         self,
@@ -93,11 +95,15 @@ class Catalog(ABC):
         tags: str | list[str] | None = None,
         start: str | None = None,
     ) -> Artifacts:
-        """Return the versions of a collection, those with all of some tags."""
+        """Return the versions of a collection, those with all of some tags.
+
+        Raises ``BadPath`` and ``NotMirrored``.
+        """
         del start
         path = self._artifact_path(name)[:3]
         wanted = [tags] if isinstance(tags, str) else tags or []
         generation = self._generations.current()
+        find_collection(self._generations, generation, path[0], path[1], type_name, path[2])
         return Artifacts(
             self._generations, generation, path, type_name, per_page, order=order, tags=wanted
         )

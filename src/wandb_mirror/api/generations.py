@@ -81,6 +81,16 @@ class Generation:
             [entity, project],
         )
 
+    def need_project(self, entity: str, project: str) -> Row:
+        """Return a project's row; raises ``NotMirrored`` where it is not here."""
+        row = self.find_project(entity, project)
+        if row is None:
+            raise NotMirrored(
+                f"Project {project} not found: {entity}/{project} is not in this mirror; "
+                f"'wandb-mirror sync {entity}/{project}' fetches it"
+            )
+        return row
+
     def live(self, view: str, condition: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of a view that upstream still shows, unless others are asked for.
 

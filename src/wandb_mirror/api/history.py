@@ -168,6 +168,11 @@ def sample_system(
         time = datetime.fromisoformat(row["timestamp"]).timestamp() if row["timestamp"] else None
         head = {"_timestamp": time, "_runtime": row["runtime"]}
         rows.setdefault((row["timestamp"], row["runtime"]), head)[row["key"]] = row["value"]
+    for key in {key for row in rows.values() for key in row} - {"_timestamp", "_runtime"}:
+        held = [row for row in rows.values() if isinstance(row.get(key), float)]
+        values = as_plain([row[key] for row in held]) if held else []
+        for row, value in zip(held, values, strict=True):
+            row[key] = value
     return _spread(list(rows.values()), samples)
 
 
@@ -203,6 +208,14 @@ def check_keys(keys: object) -> None:
         return
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise BadFilter(f"keys must be specified in a list of strings, not {keys!r}: ['loss']")
+
+
+def check_stream(stream: object) -> None:
+    """Raise ``BadFilter`` for a stream that there is not."""
+    if stream not in ("default", "system"):
+        raise BadFilter(
+            f"stream {stream!r}: write 'default', or 'system' for what machines measured"
+        )
 
 
 def tell_incomplete(what: str) -> None:

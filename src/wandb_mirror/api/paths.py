@@ -13,13 +13,15 @@ WHOLE, PAIR = 3, 2
 
 
 def parse_object_path(
-    path: str, default_entity: Callable[[], str | None], project: str | None
+    path: object, default_entity: Callable[[], str | None], project: str | None
 ) -> tuple[str, str, str]:
     """Read the path of a run or sweep: entity, project and id; raises ``BadPath``.
 
     Forms: ``entity/project/runs/id``, ``entity/project/id``, ``entity/project:id``, ``project/id``,
     ``project:id``, ``id``.
     """
+    if not isinstance(path, str):
+        raise BadPath(f"Invalid path: {path!r} is no text; write ENTITY/PROJECT/ID")
     parts = path.replace("/runs/", "/").replace("/sweeps/", "/").strip("/ ").split("/")
     entity: str | None = None
     own: str | None = None

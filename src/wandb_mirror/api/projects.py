@@ -12,7 +12,6 @@ from wandb_mirror.api.pages import Pages
 from wandb_mirror.api.saving import Saver
 from wandb_mirror.api.sweeps import Sweeps
 from wandb_mirror.api.users import User, name_user
-from wandb_mirror.errors import NotMirrored
 
 
 class Project(Attrs):
@@ -49,13 +48,7 @@ class Project(Attrs):
 
     def _load(self) -> None:
         """Read the row; raises ``NotMirrored``."""
-        row = self._generation.find_project(self.entity, self.name)
-        if row is None:
-            raise NotMirrored(
-                f"Project {self.name} not found: {self.entity}/{self.name} is not in this mirror; "
-                f"'wandb-mirror sync {self.entity}/{self.name}' fetches it"
-            )
-        self._take(row)
+        self._take(self._generation.need_project(self.entity, self.name))
 
     def __getattr__(self, name: str) -> Any:
         """Return a field of upstream's, in either spelling; reads the project first."""
@@ -75,6 +68,8 @@ class Project(Attrs):
         """Who made it, None where upstream does not say."""
         username = self.username
         return None if username is None else name_user(self._generation, username)
+
+    user = owner
 
     @property
     def path(self) -> list[str]:

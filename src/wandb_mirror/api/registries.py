@@ -9,6 +9,7 @@ from typing import Any
 from wandb_mirror.api.artifact import Artifact
 from wandb_mirror.api.artifacts import ArtifactCollection
 from wandb_mirror.api.generations import Generation, Generations, Row
+from wandb_mirror.api.organizations import find_organization
 from wandb_mirror.api.pages import Held
 from wandb_mirror.api.refusals import ACCOUNTS, EDITS, refused
 from wandb_mirror.api.teams import Team
@@ -19,13 +20,15 @@ from wandb_mirror.query.row_filters import filter_rows, sort_rows
 PREFIX = "wandb-registry-"
 VISIBILITY = {"PRIVATE": "organization", "RESTRICTED": "restricted"}
 """The real client's words; it takes any other access for the organization's."""
-COLLECTION_NAMES = {"name": "collection"}
+COLLECTION_NAMES = {"name": "collection", "tag": "tags"}
 VERSION_NAMES = {
-    "linked_at": "created_at",
-    "acm_created_at": "created_at",
+    "linked_at": "joined_at",
+    "acm_created_at": "joined_at",
     "artifact_created_at": "created_at",
     "artifact_size": "size_bytes",
     "size": "size_bytes",
+    "alias": "aliases",
+    "tag": "tags",
 }
 
 
@@ -167,6 +170,8 @@ class Registries(Held[Registry]):
             for row in generation.live("registries", "true ORDER BY organization, registry")
             if organization is None or row["organization"] == organization
         ]
+        if organization is not None and not rows:
+            find_organization(generation, organization)
         found = sort_rows(filter_rows(rows, filters, names), order, names)
         super().__init__([Registry(generations, generation, row) for row in found], per_page)
 

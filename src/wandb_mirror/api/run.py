@@ -11,6 +11,7 @@ from wandb_mirror.api.frames import pandas_from_rows
 from wandb_mirror.api.history import (
     HistoryScan,
     check_keys,
+    check_stream,
     sample,
     sample_system,
     tell_incomplete,
@@ -114,6 +115,7 @@ class Run(RunFields):
         ``pandas=False``. Raises ``BadFilter`` for keys that are no list of strings.
         """
         check_keys(keys)
+        check_stream(stream)
         if stream == "system":
             if keys:
                 raise BadFilter("history: keys cannot be chosen from the system's metrics")

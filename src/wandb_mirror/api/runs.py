@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from wandb_mirror.api.frames import need, pandas_from_rows, polars_from
 from wandb_mirror.api.generations import Generation, Generations
-from wandb_mirror.api.history import ScanAcross, check_complete, check_keys, sample_across
+from wandb_mirror.api.history import (
+    ScanAcross,
+    check_complete,
+    check_keys,
+    check_stream,
+    sample_across,
+)
 from wandb_mirror.api.pages import Pages
 from wandb_mirror.api.run import Run
 from wandb_mirror.api.run_rows import HeavyPage, load_run_rows
@@ -55,7 +61,7 @@ class Runs(Pages[Run]):
     ) -> None:
         super().__init__(per_page)
         self.entity, self.project = path
-        self.filters = dict(filters or {})
+        self.filters = filters if filters is not None else {}
         self.order = order or DEFAULT_ORDER
         self._generations = generations
         self._generation: Generation = generation or generations.current()
@@ -136,9 +142,10 @@ class Runs(Pages[Run]):
         """
         if format not in FORMATS:
             raise BadFilter(f"Invalid format: {format}. Must be one of {', '.join(FORMATS)}")
+        check_keys(keys)
+        check_stream(stream)
         rows = None
         if keys and x_axis == "_step" and stream == "default":
-            check_keys(keys)
             check_complete(self._generation, self._all_numbers())
             rows = sample_across(self._generation, self._all_numbers(), keys, samples)
         if rows is None:
@@ -153,6 +160,8 @@ class Runs(Pages[Run]):
             frame = pandas_from_rows(rows)
             return frame[sorted(frame.columns)]
         names = sorted({name for row in rows for name in row})
+        if not rows:
+            return need("polars").DataFrame()
         frame = need("polars").from_dicts(rows, infer_schema_length=None)
         return frame.select(names)
 

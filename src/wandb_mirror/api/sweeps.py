@@ -8,7 +8,7 @@ from typing import Any
 from wandb_mirror.api.attrs import Attrs, frame
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Held
-from wandb_mirror.api.refusals import CONTROL, SERVER_ONLY, refused
+from wandb_mirror.api.refusals import CONTROL, SERVER_ONLY, refused, refused_property
 from wandb_mirror.api.run import Run
 from wandb_mirror.api.runs import Runs
 from wandb_mirror.api.saving import Saver
@@ -26,7 +26,8 @@ NAMES = {"id": "storage_id", "displayName": "name", "name": "sweep_id"}
 class Agent(Attrs):
     """A process that ran a sweep's runs, as of the last sync."""
 
-    runs = refused(f"which runs an agent ran is not mirrored: {SERVER_ONLY}")
+    runs = refused("which runs an agent ran is not mirrored; use wandb.Api, or sweep.runs for all")
+    heartbeat_at = refused_property(f"it changes all the time and is not mirrored: {SERVER_ONLY}")
 
     def __repr__(self) -> str:
         """Return its id and state."""
