@@ -3,8 +3,8 @@
 MLflow is no dependency: its row is there where it can be imported, or where ``MLFLOW_PYTHON`` names
 an interpreter that has it (``python -m venv ml; ml/bin/pip install mlflow-skinny sqlalchemy
 alembic``); else it is said to be left out. It holds the same runs; as it compares numbers in metrics
-alone, the configs' numbers are metrics there. Takes about ten minutes on a core, most of it to make
-100,000 runs three times over: in the sandbox, in the mirror, in MLflow's tables.
+alone, the configs' numbers are metrics there. Eight minutes go to make 100,000 runs three times over
+(in the sandbox, in the mirror, in MLflow's tables), and nine to MLflow's one answer.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ from mlflow.entities import ViewType
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 store = SqlAlchemyStore(f"sqlite:///{sys.argv[2]}", sys.argv[2] + "-artifacts")
 times = []
-for _ in range(3):
+for _ in range(1):  # minutes, each time
     began = time.perf_counter()
     found = store.search_runs(["0"], "attributes.status = 'FINISHED' AND metrics.`config.lr` >= 0.001 "
         "AND metrics.loss < 5", ViewType.ACTIVE_ONLY, 50, ["metrics.accuracy DESC"])
     times.append(time.perf_counter() - began)
-print(json.dumps({"answer": [run.info.run_id for run in found], "seconds": sorted(times)[1]}))
+print(json.dumps({"answer": [run.info.run_id for run in found], "seconds": times[0]}))
 """
 
 
