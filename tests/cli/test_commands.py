@@ -205,6 +205,10 @@ def test_one_object_is_shown_whole(ask, project):
     assert json.loads(ask("show", project, "--json")[1])["runs_by_state"]
     assert ask("show", "a/b/c/d/e")[0] == 2
     assert ask("show", f"{project}/absent")[0] == 1
+    for command in ("sweeps", "artifacts"):
+        assert json.loads(ask(command, project, "--json")[1]) == []
+        code, _, err = ask(command, "team/absent")
+        assert (code, "wandb-mirror sync team/absent" in err) == (1, True)
 
 
 def test_status_doctor_and_verify_say_that_all_is_well(ask, project):

@@ -244,6 +244,14 @@ def test_people_teams_and_integrations_are_mirrored(staffed):
     ]
 
 
+def test_what_a_team_has_is_asked_for_once_and_reported_where_there_are_no_projects(staffed):
+    before = len(staffed.server.documents)
+    report = staffed.mirror.sync(["team/one", "team/two"], only=["integrations"])
+    assert len(staffed.server.documents) - before == 2  # the viewer and the team
+    [found] = report.projects
+    assert (found.entity, found.project, found.seen) == ("team", "", {"integrations": 2})
+
+
 def test_automations_say_what_happens_when(staffed):
     [(name, enabled, scope, event, action)] = staffed.rows(
         "SELECT name, enabled, scope, event, action FROM automations "

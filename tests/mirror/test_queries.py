@@ -31,7 +31,7 @@ def filled(tmp_path_factory):
     )  # fmt: skip
     arranged = world.arrangements
     arranged.create_automation(
-        "tell of all/everything",
+        "tell of everything",
         world.entities[TEAM],
         Event("RUN_STATE", "{}"),
         Action("NotificationTriggeredAction", next(iter(arranged.integrations.values()))),
@@ -44,7 +44,7 @@ def filled(tmp_path_factory):
     world.shelf.log_artifact(
         first, "tiny", "model", {"m": b"m"}, run=next(iter(first.runs.values()))
     )
-    for project in world.projects[:2]:
+    for project in own_projects(world):
         reports = world.arrangements.reports.values()
         report = next(each for each in reports if each.project is project)
         world.now = datetime.now(UTC) - timedelta(days=2)
@@ -53,6 +53,11 @@ def filled(tmp_path_factory):
         mirror = open_mirror(tmp_path_factory.mktemp("queries") / "mirror", box)
         assert not mirror.sync([TEAM]).has_skips
         yield world, mirror
+
+
+def own_projects(world):
+    """Return the team's projects; its organization's registry is another."""
+    return [project for project in world.projects if project.entity == TEAM]
 
 
 def user_of(project, collection, version):
@@ -79,14 +84,16 @@ def test_models_trained_from_a_dataset_are_found_over_two_hops_and_over_any_numb
     world, _ = filled
     near = {
         model
-        for project in world.projects
+        for project in own_projects(world)
         for run in user_of(project, "mnist-0", 2)
         for model in models_of(run)
     }
     two, any_number = answers(filled, "Which models were trained from a dataset")
     assert near
     assert set(two) == near
-    waiting = [project.collections["mnist-0"].memberships[2].artifact for project in world.projects]
+    waiting = [
+        project.collections["mnist-0"].memberships[2].artifact for project in own_projects(world)
+    ]
     reached = []
     for artifact in waiting:
         runs = [run for run in artifact.used_by if run not in reached]
@@ -134,7 +141,7 @@ def test_versions_in_a_registry_are_found_with_where_they_were_logged(filled):
 def test_reports_that_changed_last_week_are_found(filled):
     [found] = answers(filled, "Which reports changed last week")
     assert [(project, title) for _, project, title, *_ in found] == [
-        (project.name, "Fresh") for project in reversed(filled[0].projects)
+        (project.name, "Fresh") for project in reversed(own_projects(filled[0]))
     ]
 
 
@@ -179,7 +186,7 @@ def test_automations_that_act_on_a_collection_are_found(filled):
     [
         ("collection:team/mnist-baselines/classifier-0", {"aliases": {"latest": "v2"}}),
         ("automation:team/mnist-baselines/deploy classifier-0", {"enabled": True}),
-        ("automation:team/tell of all/everything", {"project": None, "enabled": True}),
+        ("automation:team/tell of everything", {"project": None, "enabled": True}),
         ("integration:team/deploy", {"kind": "webhook"}),
         ("registry:team/model", {"entity": "team-org"}),
         ("registry:team-org/model", {"collections": {"mnist-baselines-encoder-1": "2 versions"}}),

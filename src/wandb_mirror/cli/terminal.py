@@ -135,18 +135,22 @@ def print_json(value: Any) -> None:
     click.echo(dumps(value))
 
 
+AFTERMATH = {
+    "deleted": "; they are kept, marked deleted",
+    "inaccessible": "; they are kept, marked inaccessible",
+    "removed": " and here",
+}
+
+
 def say_report(report: SyncReport, published_path: Path) -> None:
     """Say on stderr what a sync did."""
     for project in report.projects:
-        click.echo(
-            f"{project.entity}/{project.project}: {_describe(project.seen, project.changed)}",
-            err=True,
-        )
+        path = f"{project.entity}/{project.project}".rstrip("/")
+        click.echo(f"{path}: {_describe(project.seen, project.changed)}", err=True)
         for kind, count in project.missing.items():
+            when_gone = kind_named(kind).when_gone
             if count:
-                click.echo(
-                    f"  {count} {kind} are gone upstream; they are kept, marked deleted", err=True
-                )
+                click.echo(f"  {count} {kind} are gone upstream{AFTERMATH[when_gone]}", err=True)
         for note in project.notes:
             click.echo(f"  {note}", err=True)
     for target in report.not_found:

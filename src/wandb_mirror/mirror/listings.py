@@ -54,9 +54,9 @@ class Listings:
     now: Callable[[], datetime]
     is_full_refresh: bool
 
-    def pull_entity(self, kinds: Sequence[Kind], entity: str, places: Sequence[Place]) -> None:
-        """Pull what an entity has beside projects; the first project's report says of it."""
-        place = (ScopeOf(entity), places[0][1] if places else ProjectReport(entity, ""))
+    def pull_entity(self, kinds: Sequence[Kind], entity: str, report: ProjectReport) -> None:
+        """Pull what an entity has beside projects."""
+        place = (ScopeOf(entity), report)
         self._pull([kind for kind in kinds if kind.scope in OF_ENTITIES], [place])
 
     def pull_places(self, kinds: Sequence[Kind], places: Sequence[Place]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.jsontext import loads
 from wandb_mirror.mirror.lineage import load_lineage, load_usage
-from wandb_mirror.mirror.paths import ObjectPath
+from wandb_mirror.mirror.paths import ObjectPath, parse_project
 from wandb_mirror.query.published import Published
 
 JSON_COLUMNS = (
@@ -59,6 +59,22 @@ QUESTIONS: dict[str, tuple[str, str]] = {
 
 def load_object(published: Published, path: ObjectPath) -> dict[str, Any]:
     """Return an object with its JSON parsed and what belongs to it; raises ``NotMirrored``."""
+    found = _need(published, path)
+    for name in JSON_COLUMNS:
+        if found.get(name) is not None:
+            found[name] = loads(found[name])
+    return {**found, **_load_parts(published, path, found)}
+
+
+def need_project(published: Published, project: str) -> tuple[str, str]:
+    """Return entity and project of a path; raises ``BadPath`` and ``NotMirrored``."""
+    parts = parse_project(project)
+    _need(published, ObjectPath("project", parts))
+    return parts
+
+
+def _need(published: Published, path: ObjectPath) -> dict[str, Any]:
+    """Return an object's own columns; raises ``NotMirrored``."""
     question, command = QUESTIONS[path.kind]
     found = _load_one(published, question, path.parts)
     if found is None:
@@ -68,10 +84,7 @@ def load_object(published: Published, path: ObjectPath) -> dict[str, Any]:
             "sync": f"fetch it with 'wandb-mirror sync {place}'",
         }.get(command, f"'wandb-mirror {command} {place}' lists those that are")
         raise NotMirrored(f"{path.kind} {path} is not in this mirror; {hint}")
-    for name in JSON_COLUMNS:
-        if found.get(name) is not None:
-            found[name] = loads(found[name])
-    return {**found, **_load_parts(published, path, found)}
+    return found
 
 
 PAIRS: dict[str, tuple[str, str]] = {

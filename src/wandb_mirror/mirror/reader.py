@@ -15,7 +15,7 @@ from wandb_mirror.desk.desk import Desk
 from wandb_mirror.errors import NotMirrored
 from wandb_mirror.mirror.histories import Histories
 from wandb_mirror.mirror.lists import SWEEPS, VERSIONS
-from wandb_mirror.mirror.objects import load_object
+from wandb_mirror.mirror.objects import load_object, need_project
 from wandb_mirror.mirror.paths import parse_object, parse_project, parse_run
 from wandb_mirror.query.history import Needs, Wanted, load_system
 from wandb_mirror.query.place import BLOBS_NAME, STORE_NAME, locate_published
@@ -130,8 +130,11 @@ class Reader:
         return ask_runs(published, *parse_project(project), **question)
 
     def ask_sweeps(self, published: Published, project: str) -> Answer:
-        """Return the sweeps of a project, each with its best run; raises ``BadPath``."""
-        return published.ask(SWEEPS, list(parse_project(project)))
+        """Return the sweeps of a project, each with its best run.
+
+        Raises ``BadPath`` and ``NotMirrored``.
+        """
+        return published.ask(SWEEPS, list(need_project(published, project)))
 
     def ask_artifacts(
         self,
@@ -141,8 +144,11 @@ class Reader:
         type_name: str | None = None,
         collection: str | None = None,
     ) -> Answer:
-        """Return the versions in a project, of one type or collection; raises ``BadPath``."""
-        return published.ask(VERSIONS, [*parse_project(project), type_name, collection])
+        """Return the versions in a project, of one type or collection.
+
+        Raises ``BadPath`` and ``NotMirrored``.
+        """
+        return published.ask(VERSIONS, [*need_project(published, project), type_name, collection])
 
     def load_object(self, published: Published, path: str) -> dict[str, Any]:
         """Return one object of any kind, whole; raises ``BadPath`` and ``NotMirrored``.

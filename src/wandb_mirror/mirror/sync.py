@@ -74,6 +74,8 @@ class Sync:
     _heads: Heads = field(init=False)
     _readings: Readings = field(init=False)
     _sampling: Sampling = field(init=False)
+    _entities: set[str] = field(default_factory=set)
+    """Entities whose own lists were taken already."""
     _pulled: set[str] = field(default_factory=set)
     """Projects taken already: two targets may name the same."""
     _published_at: float = field(default_factory=monotonic)
@@ -202,7 +204,12 @@ class Sync:
         self.store.add_scope(target.entity, target.project or "", now=self.now())
         places = self._pull_projects(projects)
         listings = Listings(self.store, self._reach, self._keeper, self.now, self.is_full_refresh)
-        listings.pull_entity(self.kinds, target.entity, places)
+        if target.entity not in self._entities:
+            self._entities.add(target.entity)
+            own = places[0][1] if places else ProjectReport(target.entity, "")
+            listings.pull_entity(self.kinds, target.entity, own)
+            if not places and (own.seen or own.notes):
+                self.report.projects.append(own)
         if target.project is None:
             places += self._pull_projects(self._finding.find_led())
         listings.pull_places(self.kinds, places)
