@@ -12,6 +12,7 @@ from wandb_mirror.warehouse.facts import Facts
 from wandb_mirror.warehouse.names import name_keys, name_schemas
 from wandb_mirror.warehouse.stats import refresh_stats
 from wandb_mirror.warehouse.tables import ARROW_TYPES, FIXED
+from wandb_mirror.warehouse.times import time_of
 from wandb_mirror.warehouse.view_parts import View, ViewColumn
 from wandb_mirror.warehouse.views import (
     LIVE,
@@ -20,7 +21,6 @@ from wandb_mirror.warehouse.views import (
     RUN_NO,
     main_views,
     run_columns,
-    time_of,
 )
 from wandb_mirror.warehouse.wide import Wide
 

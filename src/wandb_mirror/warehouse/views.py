@@ -12,6 +12,7 @@ from wandb_mirror.kinds import STORED
 from wandb_mirror.warehouse.engine import literal
 from wandb_mirror.warehouse.object_views import object_views
 from wandb_mirror.warehouse.tables import COLUMN_TYPES
+from wandb_mirror.warehouse.times import JOINED_TIMES, RUNTIME, TIMESTAMP, time_of
 from wandb_mirror.warehouse.view_parts import ENTITY, PROJECT, UNQUOTED, View, ViewColumn
 
 RUN_ID = ViewColumn("run_id", "VARCHAR", "r.run_id", "The run's id, unique within its project.")
@@ -25,14 +26,6 @@ SYNCED_AT = ViewColumn(
 )
 OF_RUNS = "JOIN _data.projects p ON p.project_no = r.project_no"
 LIVE = "WHERE r.deleted_at IS NULL"
-
-
-def time_of(epoch: str) -> str:
-    """Return SQL for a naive UTC timestamp from epoch seconds; what is no time is NULL."""
-    return (
-        f"CASE WHEN isfinite({epoch}) AND abs({epoch}) < 253402300800 "
-        f"THEN make_timestamp(CAST({epoch} * 1000000 AS BIGINT)) END"
-    )
 
 
 def own_run_columns() -> list[ViewColumn]:
@@ -163,8 +156,8 @@ def _metrics() -> View:
             PROJECT,
             RUN_ID,
             ViewColumn("step", "BIGINT", "h.step", "The step it was logged at."),
-            ViewColumn("timestamp", "TIMESTAMP", time_of("s.timestamp"), "When (UTC)."),
-            ViewColumn("runtime", "DOUBLE", "s.runtime", "Seconds since the run began."),
+            ViewColumn("timestamp", "TIMESTAMP", time_of(TIMESTAMP), "When (UTC)."),
+            ViewColumn("runtime", "DOUBLE", RUNTIME, "Seconds since the run began."),
             KEY,
             ViewColumn("value", "DOUBLE", "h.value", "The number, NaN and infinities included."),
             ViewColumn("text", "VARCHAR", UNQUOTED.format("h.json"), "What is no number, as text."),
@@ -174,8 +167,7 @@ def _metrics() -> View:
             RUN_NO,
         ],
         f"FROM _data.history h JOIN _data.runs r ON r.run_no = h.run_no {OF_RUNS} "
-        "JOIN _data.keys k ON k.key_no = h.key_no "
-        f"LEFT JOIN _data.steps s ON s.run_no = h.run_no AND s.step = h.step {LIVE}",
+        f"JOIN _data.keys k ON k.key_no = h.key_no {JOINED_TIMES} {LIVE}",
     )
 
 
