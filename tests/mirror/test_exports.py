@@ -11,10 +11,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from mirror.making import TEAM, first_runs, make_world, open_mirror, rows
+from mirror.making import TEAM, first_runs, make_world, open_mirror, quoted, rows
 from wandb_mirror.errors import BudgetSpent
+from wandb_mirror.history.exports import ExportedSteps
 from wandb_mirror.sandbox import ExportShape, Sandbox, faults
 from wandb_mirror.sandbox.exports import plan_parts
+from wandb_mirror.warehouse.wide import Wide
 
 # a null that was logged is not told from a missing value in a file
 VALUES = (
@@ -65,6 +67,65 @@ def test_files_hold_what_pages_hold(odd, by_pages, tmp_path, shape, exports):
         assert sorted(set(values) ^ set(by_pages[0]), key=repr) == []
         assert len(values) == len(by_pages[0])
         assert claimed == by_pages[1]
+
+
+def wide_rows(mirror):
+    """Return what the wide table holds by run, step and metric, and what it should hold."""
+    [schema] = rows(mirror, "SELECT DISTINCT schema_name FROM columns")[0]
+    wide = f"{quoted(schema)}.history"
+    found, wanted = [], []
+    for column, key in rows(
+        mirror,
+        "SELECT w.column_name, m.column_name FROM columns w JOIN columns m USING (schema_name, key) "
+        "WHERE w.table_name = 'history' AND m.table_name = 'metrics' AND w.type = 'DOUBLE'",
+    ):
+        name = quoted(column)
+        found += rows(
+            mirror, f"SELECT run_id, _step, ?, {name} FROM {wide} WHERE {name} IS NOT NULL", key
+        )
+        wanted += rows(
+            mirror,
+            "SELECT run_id, step, key, value FROM metrics WHERE value IS NOT NULL AND key = ?",
+            key,
+        )
+    steps = rows(mirror, f"SELECT run_id, _step FROM {wide}")
+    return sorted(map(repr, found)), sorted(map(repr, wanted)), len(steps) - len(set(steps))
+
+
+def test_plain_files_are_never_read_value_by_value_nor_turned_round(tmp_path, monkeypatch):
+    def refuse(*given):
+        raise AssertionError(given)
+
+    monkeypatch.setattr(ExportedSteps, "open", refuse)
+    monkeypatch.setattr(Wide, "_fill_history", refuse)
+    world = make_world(projects=1, runs=5)
+    for run in world.projects[0].live_runs:
+        world.finish(run)
+    with Sandbox(world, exports="ready") as box:
+        mirror = pull(tmp_path / "m", box)
+    found, wanted, twice = wide_rows(mirror)
+    assert found == wanted != []
+    assert twice == 0
+    assert list(tmp_path.glob("m/export-*")) == []
+
+
+@pytest.mark.parametrize("most", [1, 2, 200])
+def test_a_wide_table_that_was_filled_early_holds_what_its_places_say(tmp_path, most):
+    world = make_world(projects=1, runs=0)
+    with Sandbox(world) as box:
+        for number, names in enumerate(["a", "ab", "bc", "cd", "d"]):
+            run = world.create_run(world.projects[0], f"run{number}", state="running")
+            for step in range(3):
+                world.log(
+                    run,
+                    dict.fromkeys(names, step + 0.5) | ({"e": "x"} if number == 4 and step else {}),
+                )
+            world.finish(run)
+            behave(box, exports="ready" if number % 2 else "off")
+            mirror = pull(tmp_path / "m", box, **{"history.max_columns": most})
+            found, wanted, twice = wide_rows(mirror)
+            assert found == wanted != []
+            assert twice == 0
 
 
 def behave(box, **options):
@@ -162,6 +223,9 @@ def test_any_split_of_rows_into_files_pages_and_growth_gives_the_same_table(phas
         fresh = pull(folder / "fresh", box, **{"history.exports": False})
         assert rows(mirror, VALUES) == rows(fresh, VALUES)
         assert rows(mirror, CLAIMED) == rows(fresh, CLAIMED)
+        found, wanted, twice = wide_rows(mirror)
+        assert found == wanted
+        assert twice == 0
 
 
 def test_a_long_history_that_was_cut_off_is_finished_from_its_files(tmp_path):

@@ -69,6 +69,25 @@ def no_steps() -> StepColumns:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportedFiles:
+    """The files that hold the history of one run, on disk."""
+
+    run_id: str
+    paths: Sequence[str]
+    stop: int | None
+    """Rows from this step on do not count: pages hold them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedSteps:
+    """Rows of one run that the warehouse has looked at, and can take as they are."""
+
+    rows: int
+    last: int
+    """The largest step."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepsPage:
     """All history rows of one run from ``min_step`` up to, not including, ``max_step``.
 
@@ -83,3 +102,5 @@ class StepsPage:
     content: StepColumns
     cursor: HistoryCursor
     """How far the run has been read once this page is saved."""
+    staged: StagedSteps | None = None
+    """Rows that were staged; ``content`` is empty then."""

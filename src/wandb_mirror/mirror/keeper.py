@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.history.columns import ExportedFiles, StagedSteps, StepsPage
 from wandb_mirror.history.samples import Samples
 from wandb_mirror.kinds.pages import Place, Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
@@ -127,6 +127,12 @@ class MirrorKeeper:
             if (kind.plural, key) in self._set_aside:
                 self.store.clear_error(kind.plural, key)
                 self._set_aside.discard((kind.plural, key))
+
+    def stage_steps(
+        self, scope: ScopeOf, files: Sequence[ExportedFiles]
+    ) -> list[StagedSteps | None]:
+        """Read runs' files together, to be saved as they are; None where they are not plain."""
+        return self.warehouse.stage_steps(scope.project_id or "", files)
 
     def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> None:
         """Keep pages of history, with each run's cursor, in one transaction."""

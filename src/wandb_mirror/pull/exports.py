@@ -10,12 +10,13 @@ import mmap
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from tempfile import TemporaryFile
+from pathlib import Path
+from tempfile import mkstemp
 
 import pyarrow as pa
 
 from wandb_mirror.errors import BadRow, NotOffered, Refused, Skip, UpstreamBroken
-from wandb_mirror.history.columns import StepColumns
+from wandb_mirror.history.columns import ExportedFiles, StepColumns
 from wandb_mirror.history.exports import ExportedSteps
 from wandb_mirror.history.select import select_metrics
 from wandb_mirror.kinds.pages import ExportsReply, ScopeOf
@@ -30,13 +31,30 @@ RUNS_TOGETHER, LINES_TOGETHER = 50, 100_000
 NO_FILES = ExportsReply((), None, None, None)
 
 
+PREFIX, SUFFIX = "export-", ".parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The files of one run; closed, they are gone from disk."""
+
+    paths: Sequence[str]
+    size: int
+    stop: int | None
+    """Rows from this step on are not asked of files."""
+    opened: ExitStack
+
+    def close(self) -> None:
+        """Remove the files."""
+        self.opened.close()
+
+
 @dataclass(slots=True)
 class Files:
-    """The files of one run, being read; closed, they are gone from disk."""
+    """The files of one run, being read value by value."""
 
     steps: ExportedSteps
     pages: Iterator[StepColumns]
-    opened: ExitStack
     ahead: StepColumns | None = None
 
     def next(self) -> StepColumns | None:
@@ -60,10 +78,13 @@ class Exported:
 
     reading: Reading
     reply: ExportsReply
+    fetched: Fetched | None = None
     files: Files | None = None
     content: StepColumns | None = None
     is_over: bool = False
     problem: str = ""
+    lines: int = LINES_TOGETHER
+    """Lines the run has; many where nobody says."""
     inexact: set[int] = field(default_factory=set)
 
 
@@ -83,47 +104,79 @@ def find_exports(kind: Kind, scope: ScopeOf, reach: Reach, readings: Sequence[Re
         return Asked(readings, [each.replies[0] for each in found])
 
 
-def read_on(kind: Kind, scope: ScopeOf, reach: Reach, exported: Exported) -> Exported:
-    """Read the next page of a run's files, fetching them first; what is wrong is returned."""
+def fetch_files(kind: Kind, scope: ScopeOf, reach: Reach, exported: Exported) -> Exported:
+    """Fetch the files of a run; their addresses are asked for anew once, where they are expired."""
+    run_id = exported.reading.run_id
+    try:
+        try:
+            exported.fetched = _fetch(kind, reach, run_id, exported.reply)
+        except BadRow:
+            raise
+        except Refused:
+            [reply] = fetch_exports(reach.upstream, kind, scope, [run_id])
+            exported.reading.heed(reply)
+            exported.fetched = _fetch(kind, reach, run_id, reply)
+    except (Skip, UpstreamBroken) as error:
+        exported.is_over, exported.problem = True, str(error)
+    return exported
+
+
+def read_on(reach: Reach, exported: Exported) -> Exported:
+    """Read the next page of a run's files; what is wrong is returned."""
+    fetched = exported.fetched
+    assert fetched is not None  # noqa: S101  (what is read on was fetched)
     try:
         if exported.files is None:
-            exported.files = _open(kind, scope, reach, exported)
+            exported.files = _open(exported.reading.run_id, fetched)
         content = exported.files.next()
         exported.content = content and select_metrics(content, reach.metrics)
         exported.is_over = exported.files.ahead is None
         exported.inexact = exported.files.steps.inexact
-    except (Skip, UpstreamBroken) as error:
+    except Skip as error:
         exported.content, exported.is_over, exported.problem = None, True, str(error)
-    if exported.is_over and exported.files is not None:
-        exported.files.opened.close()
+    if exported.is_over:
+        fetched.close()
     return exported
 
 
-def _open(kind: Kind, scope: ScopeOf, reach: Reach, exported: Exported) -> Files:
-    """Fetch the files of a run; their addresses are asked for anew once, where they are expired."""
-    run_id, reply = exported.reading.run_id, exported.reply
-    try:
-        return _fetch(kind, reach, run_id, reply)
-    except BadRow:
-        raise
-    except Refused:
-        [reply] = fetch_exports(reach.upstream, kind, scope, [run_id])
-        exported.reading.heed(reply)
-        return _fetch(kind, reach, run_id, reply)
+def files_of(exported: Exported) -> ExportedFiles | None:
+    """Return the files of a run that are on disk and of which nothing has been read."""
+    if exported.fetched is None or exported.files is not None or exported.is_over:
+        return None
+    fetched = exported.fetched
+    return ExportedFiles(exported.reading.run_id, fetched.paths, fetched.stop)
 
 
-def _fetch(kind: Kind, reach: Reach, run_id: str, reply: ExportsReply) -> Files:
+def remove_leftovers(folder: Path | None) -> None:
+    """Remove files that a process left behind that was killed; the mirror's lock is ours."""
+    if folder is not None:
+        for left in folder.glob(f"{PREFIX}*{SUFFIX}"):
+            left.unlink(missing_ok=True)
+
+
+def _fetch(kind: Kind, reach: Reach, run_id: str, reply: ExportsReply) -> Fetched:
     with ExitStack() as opened:
-        contents = []
+        paths, size = [], 0
         for url in reply.urls:
-            file = opened.enter_context(TemporaryFile(dir=reach.scratch))
-            download_into(reach.upstream.client, url, file)
-            if not file.tell():
-                raise BadRow(kind.plural, run_id, "an exported file is empty")
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            contents.append(pa.py_buffer(mapped))
-        steps = ExportedSteps.open(run_id, contents)
+            descriptor, path = mkstemp(SUFFIX, PREFIX, reach.scratch)
+            opened.callback(Path(path).unlink, missing_ok=True)
+            with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor is no path)
+                download_into(reach.upstream.client, url, file)
+                if not file.tell():
+                    raise BadRow(kind.plural, run_id, "an exported file is empty")
+                size += file.tell()
+            paths.append(path)
         stop = reply.first_live
         if stop is None and reply.last_step is not None:
             stop = reply.last_step + 1
-        return Files(steps, steps.pages(0, stop), opened.pop_all())
+        return Fetched(paths, size, stop, opened.pop_all())
+
+
+def _open(run_id: str, fetched: Fetched) -> Files:
+    contents = []
+    for path in fetched.paths:
+        with Path(path).open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        contents.append(pa.py_buffer(mapped))
+    steps = ExportedSteps.open(run_id, contents)
+    return Files(steps, steps.pages(0, fetched.stop))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.history.columns import ExportedFiles, StagedSteps, StepsPage
 from wandb_mirror.history.samples import Samples
 from wandb_mirror.kinds.pages import Asked, Place, Row, RowPage, ScopeOf
 from wandb_mirror.kinds.spec import Kind
@@ -41,6 +41,14 @@ class Keeper(Protocol):
 
     def put_back(self, kind: Kind, scope: ScopeOf, own_keys: Collection[str]) -> None:
         """Forget that these were set aside: they have been read."""
+
+    def stage_steps(
+        self, scope: ScopeOf, files: Sequence[ExportedFiles]
+    ) -> list[StagedSteps | None]:
+        """Read runs' files together, to be saved as they are; None where they are not plain.
+
+        What is staged lasts until the next call.
+        """
 
     def save_steps(self, kind: Kind, scope: ScopeOf, pages: Sequence[StepsPage]) -> None:
         """Keep pages of history, with each run's cursor, in one transaction."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from wandb_mirror.history.columns import StepColumns, StepsPage
+from wandb_mirror.history.columns import StagedSteps, StepColumns, StepsPage, no_steps
 from wandb_mirror.kinds.pages import (
     ExportsReply,
     HistoryCursor,
@@ -69,6 +69,11 @@ class Reading:
     _came_before: int | None = None
     """Rows and values that an earlier reading brought, in wider windows."""
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of the run counts as stored."""
+        return self.pages_from == 0
+
     def window(self) -> StepsRequest:
         """Return the next window to ask for."""
         if self.repairs:
@@ -115,6 +120,14 @@ class Reading:
             self.line_count = self.line_count if reply.line_count is None else reply.line_count
             self.last_step = reply.last_step
 
+    def take_staged(self, staged: StagedSteps, scope: ScopeOf) -> StepsPage | None:
+        """Move past all rows from files, of which there are some, that the warehouse has looked at.
+
+        None as of ``take_exported``.
+        """
+        page = self._take_rows(staged.rows, staged.last, scope, no_steps(), is_over=True)
+        return page and replace(page, staged=staged)
+
     def take_exported(
         self, content: StepColumns, scope: ScopeOf, *, is_over: bool, inexact: Collection[int]
     ) -> StepsPage | None:
@@ -122,9 +135,22 @@ class Reading:
 
         None where files do not hold what they should: then pages are read from the start.
         """
+        rows, last = len(content.steps), content.steps[-1].as_py()
+        return self._take_rows(rows, last, scope, content, is_over=is_over, inexact=inexact)
+
+    def _take_rows(
+        self,
+        rows: int,
+        last: int,
+        scope: ScopeOf,
+        content: StepColumns,
+        *,
+        is_over: bool,
+        inexact: Collection[int] = (),
+    ) -> StepsPage | None:
         first, self.from_files = self.next_step, True
-        self.rows_read += len(content.steps)
-        self.next_step = content.steps[-1].as_py() + 1
+        self.rows_read += rows
+        self.next_step = last + 1
         stop: int | None = self.next_step
         if is_over:
             self.repairs = join_steps(inexact, width=self.rows)

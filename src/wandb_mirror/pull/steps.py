@@ -9,43 +9,30 @@ page saved.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
-from wandb_mirror.errors import NotOffered, Skip, UpstreamBroken
+from wandb_mirror.errors import UpstreamBroken
 from wandb_mirror.history.columns import StepsPage
-from wandb_mirror.history.lines import parse_steps
-from wandb_mirror.history.select import select_metrics
-from wandb_mirror.kinds.pages import ExportsReply, ScopeOf, StepsReply, StepsRequest
+from wandb_mirror.kinds.pages import ExportsReply, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull import exports
-from wandb_mirror.pull.exports import Asked, Exported, find_exports, read_on
+from wandb_mirror.pull.exports import Asked, Exported, find_exports
+from wandb_mirror.pull.files import FileQueue
 from wandb_mirror.pull.pool import Pool
 from wandb_mirror.pull.reach import Reach
-from wandb_mirror.pull.reading import FEWEST_ROWS, Answer, Reading
+from wandb_mirror.pull.reading import FEWEST_ROWS, Reading
 from wandb_mirror.pull.walk import Walked
-from wandb_mirror.upstream.steps import fetch_steps
+from wandb_mirror.pull.windows import Windows, fetch_windows
 
 WINDOWS_A_REQUEST, RUNS_A_REQUEST = 2, 100
 """A request asks for several short histories, up to so many windows' lines and so many runs."""
-RUNS_A_WORKER = 2
-"""For each worker so many runs may have their files on disk and pages of them in memory."""
 LINES_TOGETHER = 20_000
 BYTES_TOGETHER = 16_000_000
 SECONDS_TOGETHER = 2.0
 """Pages wait to be saved in one transaction until there are so many lines or bytes, or so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Windows of some runs with the answers to them, or why there are none."""
-
-    readings: Sequence[Reading]
-    asked: Sequence[StepsRequest]
-    answers: Sequence[Answer] = ()
-    problem: Skip | UpstreamBroken | None = None
 
 
 Result = Windows | Asked | Exported
@@ -57,12 +44,13 @@ def walk_steps(
     """Read and save what is missing of the histories of one project's runs."""
     task = f"{scope} {kind.plural}"
     reach.progress.begin(task, total)
-    walk = _Walk(kind, scope, reach, iter(readings), task)
+    exports.remove_leftovers(reach.scratch)
+    walk = _Walk(kind, scope, reach, iter(readings), task, FileQueue(kind, scope, reach))
     try:
         with Pool[Result](reach.workers, reach.stop) as pool:
             walk.run(pool)
     finally:
-        walk.save()
+        walk.end()
         reach.progress.end(task)
     return Walked(seen=walk.seen, changed=walk.changed, set_aside=walk.set_aside)
 
@@ -76,13 +64,11 @@ class _Walk:
     reach: Reach
     new: Iterator[Reading]
     task: str
+    files: FileQueue
     seen: int = 0
     changed: int = 0
     set_aside: int = 0
     _next: Reading | None = None
-    _files: deque[Exported] = field(default_factory=deque)
-    _open: int = 0
-    """Runs whose files lie on disk."""
     _going_on: deque[list[Reading]] = field(default_factory=deque)
     _pages: list[StepsPage] = field(default_factory=list)
     _reached: dict[str, int] = field(default_factory=dict)
@@ -97,33 +83,33 @@ class _Walk:
             while pool.has_room and (fetch := self._next_fetch()):
                 pool.submit(fetch)
             if not pool.under_way:
+                if self._take_staged():
+                    continue
                 for _ in pool.drain(down_to=0):
                     pass
                 return
             for fetched in pool.drain(down_to=pool.under_way - 1):
                 self._take(fetched)
+            if self.files.is_time_to_stage():
+                self._take_staged()
             if self._is_time_to_save():
                 self.save()
 
     def _next_fetch(self) -> Callable[[], Result] | None:
         """Return what to fetch next; None where nothing waits."""
         here = (self.kind, self.scope, self.reach)
-        if self._files and (
-            self._files[0].files or self._open < RUNS_A_WORKER * self.reach.workers
-        ):
-            exported = self._files.popleft()
-            self._open += exported.files is None
-            return partial(read_on, *here, exported)
+        if (fetch := self.files.next()) is not None:
+            return fetch
         group: list[Reading] = []
         if self._going_on:
             group = self._going_on.popleft()
-        elif not self._files:
+        elif not self.files.waits:
             group = self._new_group()
         if not group:
             return None
         if group[0].wants_exports:
             return partial(find_exports, *here, group)
-        return partial(_fetch, *here, group, [reading.window() for reading in group])
+        return partial(fetch_windows, *here, group, [reading.window() for reading in group])
 
     def _new_group(self) -> list[Reading]:
         """Return the runs to ask for in one request: short ones together."""
@@ -161,7 +147,9 @@ class _Walk:
             return
         reading.heed(reply)
         if reply.urls:
-            self._files.append(Exported(reading, reply))
+            self.files.add(
+                Exported(reading, reply, lines=reading.line_count or exports.LINES_TOGETHER)
+            )
         else:
             reading.next_step = reading.pages_from
             self._going_on.append([reading])
@@ -169,7 +157,8 @@ class _Walk:
     def _take_exported(self, exported: Exported) -> None:
         """Go on behind rows that came from files."""
         reading = exported.reading
-        self._open -= exported.is_over
+        if self.files.holds_back(exported):
+            return
         if exported.content is None or not len(exported.content.steps):
             if exported.problem:
                 name = f"{self.scope}/{reading.run_id}"
@@ -180,15 +169,32 @@ class _Walk:
         page = reading.take_exported(
             exported.content, self.scope, is_over=exported.is_over, inexact=exported.inexact
         )
+        self._go_on(reading, page, is_over=exported.is_over)
+        if not exported.is_over:
+            exported.content = None
+            self.files.read_on(exported)
+
+    def _take_staged(self) -> bool:
+        """Have the files that wait read together and saved; False where none wait."""
+        found = self.files.stage()
+        for exported, staged in found:
+            if staged is None:
+                self.files.read_on(exported)
+            else:
+                page = exported.reading.take_staged(staged, self.scope)
+                self._go_on(exported.reading, page, is_over=True)
+        if found:
+            self.save()  # what is staged lasts until the next staging
+        return bool(found)
+
+    def _go_on(self, reading: Reading, page: StepsPage | None, *, is_over: bool) -> None:
+        """Keep a page, and go on behind it where files end."""
         if page is not None:
             self._keep(page)
         if page is not None and page.max_step is None:
             self._finish(reading)
-        elif exported.is_over:
+        elif is_over:
             self._going_on.append([reading])
-        else:
-            exported.content = None
-            self._files.appendleft(exported)
 
     def _keep(self, page: StepsPage) -> None:
         """Have a page saved soon; what it replaces must have been saved before."""
@@ -253,6 +259,11 @@ class _Walk:
             or monotonic() - self._saved_at >= SECONDS_TOGETHER
         )
 
+    def end(self) -> None:
+        """Save the pages that wait, and remove the files that were not read."""
+        self.save()
+        self.files.close()
+
     def save(self) -> None:
         """Save the pages that wait."""
         pages, self._pages = self._pages, []
@@ -261,38 +272,3 @@ class _Walk:
         if pages:
             self.reach.keeper.save_steps(self.kind, self.scope, pages)
         self._saved_at = monotonic()
-
-
-def _fetch(
-    kind: Kind, scope: ScopeOf, reach: Reach, readings: list[Reading], asked: list[StepsRequest]
-) -> Windows:
-    """Fetch one window of each reading; what concerns these runs alone is returned, not raised."""
-    try:
-        replies = fetch_steps(reach.upstream, kind, scope, asked)
-        answers = [
-            _read(each, reply, reach.metrics) for each, reply in zip(asked, replies, strict=True)
-        ]
-    except UpstreamBroken as error:
-        if not error.is_too_large:
-            raise
-        return Windows(readings, asked, problem=error)
-    except NotOffered:
-        raise
-    except Skip as error:
-        return Windows(readings, asked, problem=error)
-    return Windows(readings, asked, answers)
-
-
-def _read(asked: StepsRequest, reply: StepsReply, metrics: Sequence[str]) -> Answer:
-    max_step = None if reply.way == "whole" else asked.max_step
-    content = parse_steps(asked.run_id, reply.lines, min_step=asked.min_step, max_step=max_step)
-    return Answer(
-        select_metrics(content, metrics),
-        len(reply.lines),
-        reply.line_count,
-        reply.last_step,
-        reply.exists,
-        reply.way,
-        reply.metrics,
-        reply.values,
-    )

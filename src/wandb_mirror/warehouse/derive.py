@@ -37,11 +37,11 @@ class Deriver:
     def refresh(self) -> None:
         """Bring everything derived in step with the rows, and nothing more than needed."""
         name_keys(self._database)
-        changed = self._stale_runs("history")
-        for run_nos in changed.values():
-            refresh_stats(self._database, run_nos)
-        for project_no, run_nos in changed.items():
-            self._wide(project_no).refresh_history(run_nos)
+        changed, filled = self._stale_runs("history"), self._stale_runs("filled")
+        for project_no in changed | filled:
+            run_nos, there = changed.get(project_no, []), filled.get(project_no, [])
+            refresh_stats(self._database, sorted([*run_nos, *there]))
+            self._wide(project_no).refresh_history(run_nos, there)
         for project_no, run_nos in self._stale_runs("row").items():
             self._wide(project_no).refresh_runs(run_nos)
         self._database.run("DELETE FROM _data.stale")

@@ -7,6 +7,7 @@ copies or moves a file here is a child process.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ from wandb_mirror.settings import WarehouseSettings
 STORAGE_VERSION = "v1.2.0"
 """Readable by every driver from DuckDB 1.2 on; the default of 2.0 is unreadable by any 1.x."""
 CATALOG = "w"
+TRIMMED = "64MB"
+"""What is kept in memory between the batches of a long sync."""
 
 
 def quote(name: str) -> str:
@@ -43,6 +46,7 @@ class Database:
 
     def __init__(self, path: Path, settings: WarehouseSettings) -> None:
         self.path = path
+        self._memory_limit = settings.memory_limit
         options: dict[str, Any] = {
             "memory_limit": settings.memory_limit,
             "threads": settings.threads,
@@ -60,6 +64,17 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def trim(self) -> None:
+        """Let go of most cached blocks of the file: else they add up until the limit is reached.
+
+        A transaction's own blocks may stay; memory is then freed as far as it can be.
+        """
+        try:
+            self._connection.execute(f"SET memory_limit = '{TRIMMED}'")
+        except duckdb.OutOfMemoryException:
+            return  # the limit is as it was
+        self._connection.execute("SET memory_limit = ?", [self._memory_limit])
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Execute a statement."""
@@ -126,6 +141,24 @@ def translated(path: Path) -> Iterator[None]:
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file in a child process and wait until the copy is on the disk."""
+    command = ["cp", "--reflink=auto", "--", str(source), str(target)]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  (no shell)
+    except OSError:
+        is_copied = False
+    else:
+        is_copied = done.returncode == 0
+    if not is_copied:  # no such program, or one that knows no reflinks
+        _copy_plainly(source, target)
+    try:
+        with target.open("rb+") as copy:  # nobody has the copy open yet: no lock of ours is lost
+            os.fsync(copy.fileno())
+    except OSError as error:
+        raise DiskFull(f"{target} cannot be brought to the disk: {error.strerror}") from error
+
+
+def _copy_plainly(source: Path, target: Path) -> None:
+    """Copy a file by our own interpreter in a child process."""
     done = subprocess.run(  # noqa: S603  (our own interpreter, no shell)
         [sys.executable, "-I", "-c", COPY, str(source), str(target)],
         capture_output=True,
@@ -140,12 +173,4 @@ def copy_file(source: Path, target: Path) -> None:
         raise CorruptFile(f"{source} cannot be copied to {target}: {last[0]}")
 
 
-COPY = """
-import os, shutil, subprocess, sys
-source, target = sys.argv[1:]
-made = subprocess.run(["cp", "--reflink=auto", "--", source, target], capture_output=True)
-if made.returncode:
-    shutil.copyfile(source, target)
-with open(target, "rb+") as copy:
-    os.fsync(copy.fileno())
-"""
+COPY = "import shutil, sys; shutil.copyfile(*sys.argv[1:])"

@@ -6,17 +6,19 @@ a run's history is what its row says.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
 
 import pyarrow as pa
 
 from wandb_mirror.history.columns import Column, StepColumns, StepsPage
 from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus
+from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.engine import Database
+from wandb_mirror.warehouse.incoming import joined, joined_json, repeated, steps_table
 from wandb_mirror.warehouse.numbers import Numbers
+from wandb_mirror.warehouse.staging import Staging
+from wandb_mirror.warehouse.wide import Wide
 
 METRIC = "metric"
 RUNS_TOGETHER = 200
@@ -26,9 +28,11 @@ RUNS_TOGETHER = 200
 class History:
     """The history tables of a warehouse."""
 
-    def __init__(self, database: Database, numbers: Numbers) -> None:
+    def __init__(self, database: Database, numbers: Numbers, settings: Settings) -> None:
         self._database = database
         self._numbers = numbers
+        self._settings = settings
+        self.staging = Staging(database)
 
     def load_cursors(self, project_id: str, run_ids: Sequence[str]) -> dict[str, HistoryCursor]:
         """Return how far the histories of some runs have been read."""
@@ -82,8 +86,45 @@ class History:
         run_nos = [numbers[(page.project_id, page.run_id)] for page in pages]
         stored = self._clear_ranges(pages, run_nos)
         values = self._insert(pages, run_nos)
+        filled: set[int] = set()
+        staged = [each for each in zip(pages, run_nos, strict=True) if each[0].staged]
+        if staged:
+            project_no = self._numbers.project(staged[0][0].project_id)
+            values += self._insert_staged(project_no, staged, filled)
         self._move_cursors(pages, run_nos, stored)
+        self._mark_stale(set(run_nos), filled)
         return values
+
+    def _insert_staged(
+        self, project_no: int, staged: Sequence[tuple[StepsPage, int]], filled: set[int]
+    ) -> int:
+        """Append what was staged of a project's runs; return how many values there were.
+
+        Runs that came whole get their rows of the wide table with it, where that can be.
+        """
+        whole = {run_no for page, run_no in staged if page.max_step is None}
+        wide = Wide(self._database, self._settings, project_no, ())
+        values = 0
+        for each in self.staging.insert(
+            [run_no for _, run_no in staged],
+            lambda paths: self._numbers.keys(project_no, METRIC, paths),
+        ):
+            values += each.values
+            if each.run_nos <= whole and wide.fill_early(each.source, each.columns, each.run_nos):
+                filled.update(each.run_nos)
+        return values
+
+    def _mark_stale(self, run_nos: set[int], filled: set[int]) -> None:
+        """Note what is to be made anew of runs: all, or all but rows that were filled in early."""
+        listed = ", ".join(map(str, run_nos))
+        self._database.run(
+            f"DELETE FROM _data.stale WHERE part IN ('history', 'filled') AND run_no IN ({listed})"
+        )
+        for part, numbers in (("history", run_nos - filled), ("filled", filled)):
+            if numbers:
+                self._database.run(
+                    f"INSERT INTO _data.stale SELECT unnest(?), '{part}'", [sorted(numbers)]
+                )
 
     def _clear_ranges(self, pages: Sequence[StepsPage], run_nos: Sequence[int]) -> set[int]:
         """Delete what is stored in the pages' ranges; return the runs of which anything was."""
@@ -107,7 +148,7 @@ class History:
     def _insert(self, pages: Sequence[StepsPage], run_nos: Sequence[int]) -> int:
         """Append all pages as two Arrow tables; return how many values there were."""
         contents = [page.content for page in pages]
-        self._database.insert("_data.steps", _steps_table(run_nos, contents))
+        self._database.insert("_data.steps", steps_table(run_nos, contents))
         values = self._values_table(run_nos, [page.project_id for page in pages], contents)
         self._database.insert("_data.history", values)
         return int(values.num_rows)
@@ -125,7 +166,7 @@ class History:
         if page.max_step is not None:
             condition += f" AND step < {page.max_step}"
         for what, table, incoming, kept in (
-            ("steps", "_data.steps", _steps_table([run_no], [content]), "true"),
+            ("steps", "_data.steps", steps_table([run_no], [content]), "true"),
             ("values", "_data.history", values, "json IS DISTINCT FROM 'null'"),
         ):
             stored = f"SELECT * FROM {table} WHERE {condition} AND {kept}"
@@ -160,11 +201,11 @@ class History:
             )
         return pa.table(
             {
-                "run_no": _repeated(counted_runs),
-                "key_no": _repeated(counted_keys),
-                "step": _joined([column.steps for column in columns], pa.int64()),
-                "value": _joined([column.values for column in columns], pa.float64()),
-                "json": _joined_json(columns),
+                "run_no": repeated(counted_runs),
+                "key_no": repeated(counted_keys),
+                "step": joined([column.steps for column in columns], pa.int64()),
+                "value": joined([column.values for column in columns], pa.float64()),
+                "json": joined_json(columns),
             }
         )
 
@@ -197,10 +238,6 @@ class History:
                 f"max(step) AS last_step FROM _data.steps WHERE run_no IN ({listed}) "
                 "GROUP BY run_no) s USING (run_no)"
             )
-        self._database.run(
-            f"DELETE FROM _data.stale WHERE part = 'history' AND run_no IN ({listed})"
-        )
-        self._database.run("INSERT INTO _data.stale SELECT unnest(?), 'history'", [list(latest)])
 
     def set_status(self, project_id: str, run_ids: Sequence[str], status: HistoryStatus) -> None:
         """Say of runs how much of their history is here; their rows stay."""
@@ -242,43 +279,3 @@ class History:
             self._database.run(
                 f"UPDATE _data.cursors SET is_settled = true WHERE run_no IN ({listed})"
             )
-
-
-def _steps_table(run_nos: Sequence[int], contents: Sequence[StepColumns]) -> pa.Table:
-    """Return the rows of ``steps`` for pages."""
-    counts = [len(content.steps) for content in contents]
-    return pa.table(
-        {
-            "run_no": _repeated(list(zip(run_nos, counts, strict=True))),
-            "step": _joined([content.steps for content in contents], pa.int64()),
-            "timestamp": _joined([content.timestamps for content in contents], pa.float64()),
-            "runtime": _joined([content.runtimes for content in contents], pa.float64()),
-        }
-    )
-
-
-def _joined(arrays: Sequence[pa.Array], kind: pa.DataType) -> pa.Array:
-    """Return arrays as one, which DuckDB reads far faster than as many small chunks."""
-    return pa.concat_arrays(arrays) if arrays else pa.array([], kind)
-
-
-def _joined_json(columns: Sequence[Column]) -> pa.Array:
-    """Return the texts beside the values; nearly always there are none."""
-    pieces: list[pa.Array] = []
-    for is_absent, group in groupby(columns, lambda column: column.json is None):
-        together = list(group)
-        if is_absent:
-            pieces.append(pa.nulls(sum(len(each.steps) for each in together), pa.string()))
-        else:
-            pieces += [each.json for each in together]
-    return _joined(pieces, pa.string())
-
-
-def _repeated(counted: Sequence[tuple[int, int]]) -> pa.Array:
-    """Return numbers, each as often as is said beside it.
-
-    Put together as bytes: an Arrow call a column would give Python's lock to the threads that
-    parse, and wait for it, thousands of times.
-    """
-    content = b"".join(number.to_bytes(4, sys.byteorder) * count for number, count in counted)
-    return pa.Array.from_buffers(pa.int32(), len(content) // 4, [None, pa.py_buffer(content)])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wandb_mirror.closable import Closable
 from wandb_mirror.errors import CorruptFile
-from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.history.columns import ExportedFiles, StagedSteps, StepsPage
 from wandb_mirror.history.samples import Samples
 from wandb_mirror.kinds import STORED
 from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, ScopeOf
@@ -56,7 +56,7 @@ class Warehouse(Closable):
         """Put the parts together."""
         self._facts = Facts(self.database)
         self._numbers = Numbers(self.database)
-        self._history = History(self.database, self._numbers)
+        self._history = History(self.database, self._numbers, self.settings)
         self._samples = SampleTables(self.database, self._numbers)
         self._taker = Taker(self.database, self._numbers)
 
@@ -196,11 +196,26 @@ class Warehouse(Closable):
                 self._history.doubt_selected()
                 self._facts.save({SELECTION: chosen})
 
+    def stage_steps(
+        self, project_id: str, files: Sequence[ExportedFiles]
+    ) -> list[StagedSteps | None]:
+        """Read the files of runs together; None for those that are not plain numbers in order.
+
+        What is staged is saved by pages that name it; it is let go with the next staging.
+        """
+        with self._writing("runs numbered"):
+            run_nos = self._numbers.runs(
+                self._numbers.project(project_id), [each.run_id for each in files]
+            )
+        return self._history.staging.stage([run_nos[each.run_id] for each in files], files)
+
     def save_steps(self, pages: Sequence[StepsPage]) -> int:
         """Save pages of history with their cursors in one transaction; return how many values."""
         with self._writing("history"):
             values = self._history.save(pages)
             self._facts.save({DIRTY: "yes"})
+        self._history.staging.clear()
+        self.database.trim()
         return values
 
     def load_sample_counts(self, scope: ScopeOf) -> dict[str, int]:

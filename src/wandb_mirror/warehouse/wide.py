@@ -6,18 +6,20 @@ in views alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.engine import Database
 from wandb_mirror.warehouse.places import Census, Place, give_places
+from wandb_mirror.warehouse.stats import in_parts
+from wandb_mirror.warehouse.turning import from_json, pivot
 
 ROWS_TOGETHER = 5_000
 """Runs whose rows of the table of runs are made by one statement."""
-RUNS_TOGETHER = 100
-"""Runs whose histories are turned round by one statement: it holds them in memory."""
 WHOLE = "(regexp_matches(v.value, '^-?[0-9]+$') AND TRY_CAST(v.value AS BIGINT) IS NOT NULL)"
 """The condition that a number of config or summary is an integer that a BIGINT holds."""
+HISTORY_TYPES = {"run_no": "INTEGER", "step": "BIGINT", "timestamp": "DOUBLE", "runtime": "DOUBLE"}
+HISTORY_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in HISTORY_TYPES.items())
 HISTORY_OWN = ("run_id", "_step", "_timestamp", "_runtime", "logged_at")
 
 
@@ -35,9 +37,10 @@ class Wide:
     def refresh_runs(self, run_nos: Sequence[int]) -> None:
         """Make the rows of some runs anew, with the columns that config and summary now have."""
         census = self._census_of("config") + self._census_of("summary")
-        places = self._give("runs", census, self._run_columns)
+        known = self.places("runs")
+        places = self._give("runs", census, known, self._run_columns)
         table = f"_data.runs_{self._project_no}"
-        if self._shape(table, "run_no INTEGER", "runs", places, run_nos):
+        if self._shape("run_no INTEGER", "runs", places, known, run_nos):
             run_nos = [
                 number
                 for (number,) in self._database.rows(
@@ -59,11 +62,11 @@ class Wide:
         )
         both = f"({source.format('config')} UNION ALL {source.format('summary')})"
         parts = [f"(SELECT DISTINCT run_no FROM _data.runs WHERE run_no IN ({listed})) r"]
-        parts += _pivot(both, "number", numbers, "n") + _pivot(both, "value", integers, "i")
-        parts += _pivot(both, "value", texts, "t")
+        parts += pivot(both, "number", numbers, "n") + pivot(both, "value", integers, "i")
+        parts += pivot(both, "value", texts, "t")
         columns = [f'n."{each.key_no}"' for each in numbers]
         columns += [f'TRY_CAST(i."{each.key_no}" AS BIGINT)' for each in integers]
-        columns += [_from_json(each) for each in texts]
+        columns += [from_json(each) for each in texts]
         names = ", ".join(
             ["run_no", *(f"k{each.key_no}" for each in [*numbers, *integers, *texts])]
         )
@@ -72,13 +75,43 @@ class Wide:
             f"INSERT INTO {table} ({names}) SELECT {selected} FROM {' '.join(parts)}"
         )
 
-    def refresh_history(self, run_nos: Sequence[int]) -> None:
-        """Make the rows of some runs' history anew, with the columns that metrics now have."""
-        census = self._census_of_metrics()
-        places = self._give("history", census, HISTORY_OWN)
+    def fill_early(self, source: str, columns: Mapping[int, str], run_nos: Collection[int]) -> bool:
+        """Fill in the whole history of some runs from rows that lie as the table has them.
+
+        False where a metric has no column of numbers and may not get one before places are given:
+        then ``refresh_history`` has to know of the runs.
+        """
         table = f"_data.history_{self._project_no}"
-        own = "run_no INTEGER, step BIGINT, timestamp DOUBLE, runtime DOUBLE"
-        if self._shape(table, own, "history", places, run_nos):
+        there = self._there("history")
+        missing = [key_no for key_no in columns if f"k{key_no}" not in there]
+        taken = len(there.keys() - HISTORY_TYPES.keys())
+        if taken + len(missing) > self._settings.history.max_columns or any(
+            there.get(f"k{key_no}", "DOUBLE") != "DOUBLE" for key_no in columns
+        ):
+            return False
+        if there:
+            for key_no in missing:
+                self._database.run(f"ALTER TABLE {table} ADD COLUMN k{key_no} DOUBLE")
+            listed = ", ".join(map(str, run_nos))
+            self._database.run(f"DELETE FROM {table} WHERE run_no IN ({listed})")
+        else:
+            listed = ", ".join([HISTORY_COLUMNS, *(f"k{key_no} DOUBLE" for key_no in columns)])
+            self._database.run(f"CREATE TABLE {table} ({listed})")
+        names = ", ".join([*HISTORY_TYPES, *(f"k{key_no}" for key_no in columns)])
+        selected = ", ".join([*HISTORY_TYPES, *columns.values()])
+        self._database.run(f"INSERT INTO {table} ({names}) SELECT {selected} FROM {source}")
+        return True
+
+    def refresh_history(self, run_nos: Sequence[int], filled: Sequence[int] = ()) -> None:
+        """Make the rows of some runs' history anew, with the columns that metrics now have.
+
+        The rows of those ``filled`` early are there already.
+        """
+        census = self._census_of_metrics()
+        known = self.places("history")
+        places = self._give("history", census, known, HISTORY_OWN)
+        table = f"_data.history_{self._project_no}"
+        if self._shape(HISTORY_COLUMNS, "history", places, known, [*run_nos, *filled]):
             run_nos = [
                 number
                 for (number,) in self._database.rows(
@@ -87,9 +120,9 @@ class Wide:
                     [self._project_no],
                 )
             ]
-        for start in range(0, len(run_nos), RUNS_TOGETHER):
-            part = run_nos[start : start + RUNS_TOGETHER]
+        for part in in_parts(self._database, run_nos):
             self._fill_history(table, ", ".join(map(str, part)), places)
+            self._database.trim()
 
     def _fill_history(self, table: str, listed: str, places: Sequence[Place]) -> None:
         self._database.run(f"DELETE FROM {table} WHERE run_no IN ({listed})")
@@ -99,9 +132,9 @@ class Wide:
         source = f"(SELECT run_no, step, key_no, value, json FROM _data.history {of_runs}"
         parts = [f"(SELECT run_no, step, timestamp, runtime FROM _data.steps {of_runs} r"]
         on = "run_no, step"
-        parts += _pivot(source, "value", numbers, "n", on) + _pivot(source, "json", texts, "t", on)
+        parts += pivot(source, "value", numbers, "n", on) + pivot(source, "json", texts, "t", on)
         columns = [f'n."{each.key_no}"' for each in numbers]
-        columns += [_from_json(each) for each in texts]
+        columns += [from_json(each) for each in texts]
         names = ", ".join(
             [
                 "run_no, step, timestamp, runtime",
@@ -126,13 +159,17 @@ class Wide:
         ]
 
     def _give(
-        self, table_name: str, census: Sequence[Census], own_columns: Sequence[str]
+        self,
+        table_name: str,
+        census: Sequence[Census],
+        known: Sequence[Place],
+        own_columns: Sequence[str],
     ) -> list[Place]:
         """Give places and write down which."""
         section = self._settings.runs if table_name == "runs" else self._settings.history
         places = give_places(
             census,
-            self.places(table_name),
+            known,
             limit=section.max_columns,
             pins=section.pins,
             own_columns=own_columns,
@@ -157,37 +194,49 @@ class Wide:
             )
         return places
 
-    def _shape(
-        self, table: str, own: str, name: str, places: Sequence[Place], run_nos: Sequence[int]
-    ) -> bool:
-        """Bring a wide table to its columns; True where all runs must be filled in again.
-
-        A type that moved up concerns every run; a new column only the runs that have its key,
-        which mostly are ``run_nos``, the ones that changed.
-        """
-        there = dict(
+    def _there(self, name: str) -> dict[str, str]:
+        """Return the columns that a wide table has, and their types."""
+        return dict(
             self._database.rows(
                 "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = '_data' "
                 "AND database_name = current_database() AND table_name = ?",
                 [f"{name}_{self._project_no}"],
             )
         )
+
+    def _shape(
+        self,
+        own: str,
+        name: str,
+        places: Sequence[Place],
+        known: Sequence[Place],
+        run_nos: Sequence[int],
+    ) -> bool:
+        """Bring a wide table to its columns; True where all runs must be filled in again.
+
+        A type that moved up concerns every run; a new place only the runs that have its key,
+        which mostly are ``run_nos``, the ones that changed.
+        """
+        table = f"_data.{name}_{self._project_no}"
+        there = self._there(name)
         if not there:
             columns = ", ".join([own, *(f"k{each.key_no} {each.type}" for each in places)])
             self._database.run(f"CREATE TABLE {table} ({columns})")
             return True
         is_moved = False
-        added: list[int] = []
         for each in places:
             old = there.get(f"k{each.key_no}")
-            if old is None:
-                self._database.run(f"ALTER TABLE {table} ADD COLUMN k{each.key_no} {each.type}")
-                added.append(each.key_no)
-            elif old != each.type:
+            if old == each.type:
+                continue
+            if old is not None:
                 self._database.run(f"ALTER TABLE {table} DROP COLUMN k{each.key_no}")
-                self._database.run(f"ALTER TABLE {table} ADD COLUMN k{each.key_no} {each.type}")
                 is_moved = True
-        return is_moved or self._others_have(name, added, run_nos)
+            self._database.run(f"ALTER TABLE {table} ADD COLUMN k{each.key_no} {each.type}")
+        for column in there.keys() - {f"k{each.key_no}" for each in places}:
+            if column[0] == "k":  # filled early, and then the place was another's
+                self._database.run(f"ALTER TABLE {table} DROP COLUMN {column}")
+        new = {each.key_no for each in places} - {each.key_no for each in known}
+        return is_moved or self._others_have(name, sorted(new), run_nos)
 
     def _others_have(self, name: str, key_nos: Sequence[int], run_nos: Sequence[int]) -> bool:
         """Tell whether runs that did not change have one of the keys."""
@@ -237,30 +286,3 @@ class Wide:
                 [self._project_no],
             )
         ]
-
-
-def _pivot(
-    source: str, value: str, places: Sequence[Place], alias: str, on: str = "run_no"
-) -> list[str]:
-    """Return a join with ``source`` turned round, a column a key; nothing where there is no key.
-
-    The keys are listed: DuckDB then builds no hash table to find out which there are.
-    """
-    if not places:
-        return []
-    keys = ", ".join(str(each.key_no) for each in places)
-    inner = f"SELECT {on}, key_no, {value} FROM {source} WHERE key_no IN ({keys})"
-    turned = f"PIVOT ({inner}) ON key_no IN ({keys}) USING first({value}) GROUP BY {on}"
-    return [f"LEFT JOIN ({turned}) {alias} USING ({on})"]
-
-
-def _from_json(place: Place) -> str:
-    """Return a column of text or booleans from the lossless JSON."""
-    json = f't."{place.key_no}"'
-    if place.type == "BOOLEAN":
-        return f"TRY_CAST({json} AS BOOLEAN)"
-    # a string is unquoted, anything else stays JSON text; true and false fit no text column
-    return (
-        f"CASE WHEN {json}[1] = '\"' AND json_valid({json}) THEN {json}::JSON->>'$' "
-        f"WHEN {json} IN ('true', 'false', 'null') THEN NULL ELSE {json} END"
-    )

@@ -1,0 +1,132 @@
+"""The files of many runs: fetched to disk, then read together, or one run's at a time.
+
+Most files hold nothing but plain numbers: those of many runs are handed to the keeper together,
+which reads them faster than they could be read here. What it leaves is read value by value.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
+
+from wandb_mirror.history.columns import StagedSteps
+from wandb_mirror.kinds.pages import ScopeOf
+from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.pull.exports import Exported, fetch_files, files_of, read_on
+from wandb_mirror.pull.reach import Reach
+
+RUNS_A_WORKER = 2
+"""For each worker so many runs may have pages of their files in memory, or files on disk, however
+long they are."""
+LINES_ON_DISK, RUNS_ON_DISK = 300_000, 300
+"""Of shorter runs so many lines and runs may lie on disk."""
+LINES_TOGETHER, BYTES_TOGETHER, SECONDS_TOGETHER = 100_000, 8_000_000, 2.0
+"""Files are read together once there are so many lines or bytes, or so long after the first."""
+
+
+@dataclass(slots=True)
+class FileQueue:
+    """Runs with files: to be fetched, to be read together, and to be read value by value."""
+
+    kind: Kind
+    scope: ScopeOf
+    reach: Reach
+    _wanted: deque[Exported] = field(default_factory=deque)
+    _fetched: list[Exported] = field(default_factory=list)
+    _since: float = 0.0
+    _slow: deque[Exported] = field(default_factory=deque)
+    _on_disk: dict[str, Exported] = field(default_factory=dict)
+    """By run."""
+    _lines: int = 0
+    """Lines of the runs on disk."""
+    _reading: int = 0
+    """Runs of which pages are in memory."""
+    _cleaner: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="clean")
+    )
+    """Removes files: on a busy disk that takes as long as reading them."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a run waits for a worker or for room."""
+        return bool(self._wanted or self._slow)
+
+    def add(self, exported: Exported) -> None:
+        """Have a run's files fetched."""
+        self._wanted.append(exported)
+
+    def read_on(self, exported: Exported) -> None:
+        """Have a run's files read, or read on, value by value."""
+        self._slow.appendleft(exported)
+
+    def next(self) -> Callable[[], Exported] | None:
+        """Return what is to be done next by a worker, None where nothing may be."""
+        most = RUNS_A_WORKER * self.reach.workers
+        if self._slow and (self._slow[0].files or self._reading < most):
+            exported = self._slow.popleft()
+            self._reading += exported.files is None
+            return partial(read_on, self.reach, exported)
+        if not self._wanted:
+            return None
+        runs, lines = len(self._on_disk), self._lines + self._wanted[0].lines
+        if runs >= most and (runs >= RUNS_ON_DISK or lines > LINES_ON_DISK):
+            return None
+        exported = self._wanted.popleft()
+        self._on_disk[exported.reading.run_id] = exported
+        self._lines = lines
+        return partial(fetch_files, self.kind, self.scope, self.reach, exported)
+
+    def holds_back(self, exported: Exported) -> bool:
+        """Take what a worker brings; True where nothing of the run has been read yet."""
+        if files_of(exported) is not None:
+            if exported.reading.is_new and not self.reach.metrics:
+                self._since = self._since if self._fetched else monotonic()
+                self._fetched.append(exported)
+            else:
+                self.read_on(exported)
+            return True
+        if exported.is_over:
+            self._reading -= exported.files is not None
+            self._let_go(exported)
+        return False
+
+    def is_time_to_stage(self) -> bool:
+        """Tell whether enough files wait to be read together."""
+        if not self._fetched:
+            return False
+        size = sum(each.fetched.size for each in self._fetched if each.fetched)
+        return (
+            size >= BYTES_TOGETHER
+            or sum(each.lines for each in self._fetched) >= LINES_TOGETHER
+            or monotonic() - self._since >= SECONDS_TOGETHER
+        )
+
+    def stage(self) -> list[tuple[Exported, StagedSteps | None]]:
+        """Have the files that wait read together; None for runs that are left to ``read_on``."""
+        waiting, self._fetched = self._fetched, []
+        if not waiting:
+            return []
+        files = [each for each in map(files_of, waiting) if each is not None]
+        found = self.reach.keeper.stage_steps(self.scope, files)
+        for exported, staged in zip(waiting, found, strict=True):
+            if staged is not None:
+                exported.is_over = True
+                self._let_go(exported)
+        return list(zip(waiting, found, strict=True))
+
+    def close(self) -> None:
+        """Remove what lies on disk."""
+        for exported in list(self._on_disk.values()):
+            self._let_go(exported)
+        self._cleaner.shutdown(wait=True)
+
+    def _let_go(self, exported: Exported) -> None:
+        """Remove a run's files."""
+        if self._on_disk.pop(exported.reading.run_id, None) is not None:
+            self._lines -= exported.lines
+        if exported.fetched is not None:
+            self._cleaner.submit(exported.fetched.close)
