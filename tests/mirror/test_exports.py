@@ -149,7 +149,7 @@ def test_an_address_that_is_expired_is_asked_for_again(odd, by_pages, tmp_path):
 def test_a_history_whose_files_are_useless_is_read_by_pages(odd, by_pages, tmp_path, fault):
     with Sandbox(odd, exports="ready") as box:
         box.faults.add(fault, times=None, when=is_export)
-        mirror = pull(tmp_path / "m", box)
+        mirror = pull(tmp_path / "m", box, **{"upstream.workers": 1})
         assert rows(mirror, VALUES) == by_pages[0]
         assert rows(mirror, CLAIMED) == by_pages[1]
 

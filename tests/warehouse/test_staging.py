@@ -113,3 +113,15 @@ def test_a_file_that_cannot_be_read_leaves_all_to_be_looked_at_one_by_one(tmp_pa
     (tmp_path / "2-0.parquet").write_bytes(b"PAR1 and nothing else PAR1")
     files.append(ExportedFiles("run2", [str(tmp_path / "2-0.parquet")], None))
     assert staging.stage([1, 2], files) == [None, None]
+
+
+def test_metrics_may_be_called_like_the_columns_they_are_staged_in(tmp_path, staging):
+    names = ["run_no", "stop", "step", "timestamp", "runtime", "c0", "c1", "filename", "rowid", "f"]
+    table = {"_step": [0.0], **{name: [n + 0.5] for n, name in enumerate(names)}}
+    files = [write(tmp_path, 4, table), write(tmp_path, 5, {"_step": [0.0], "a": [1.0]}, stop=9)]
+    assert staging.stage([4, 5], files) == [StagedSteps(1, 0)] * 2
+    wanted = {(4, f'["{name}"]', 0): n + 0.5 for n, name in enumerate(names)}
+    assert stored(staging, 4, 5) == wanted | {(5, '["a"]', 0): 1.0}
+    assert staging.database.rows("SELECT * FROM _data.steps WHERE run_no = 4") == [
+        (4, 0, None, None)
+    ]

@@ -90,7 +90,7 @@ class FileQueue:
                 self.read_on(exported)
             return True
         if exported.is_over:
-            self._reading -= exported.files is not None
+            self._reading -= exported.fetched is not None
             self._let_go(exported)
         return False
 
