@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,11 @@ def _copy_plainly(source: Path, target: Path) -> None:
 
 
 COPY = "import shutil, sys; shutil.copyfile(*sys.argv[1:])"
+
+
+def set_aside(path: Path) -> None:
+    """Keep a corrupt file for who wants to look at it, out of the way."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    for each in (path, path.with_name(path.name + ".wal")):
+        if each.exists():
+            each.rename(each.with_name(f"{each.name}.corrupt-{stamp}"))

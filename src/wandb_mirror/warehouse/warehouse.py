@@ -17,7 +17,7 @@ from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.derive import Deriver
-from wandb_mirror.warehouse.engine import Database, copy_file, quote
+from wandb_mirror.warehouse.engine import Database, copy_file, quote, set_aside
 from wandb_mirror.warehouse.facts import Facts
 from wandb_mirror.warehouse.history import History
 from wandb_mirror.warehouse.numbers import Numbers
@@ -84,7 +84,7 @@ class Warehouse(Closable):
         try:
             database = _open_database(path, settings)
         except CorruptFile:
-            _set_aside(path)
+            set_aside(path)
             if published.exists():
                 copy_file(published, path)
                 path.chmod(0o600)
@@ -293,11 +293,3 @@ def _open_database(path: Path, settings: Settings) -> Database:
         database.close()
         raise
     return database
-
-
-def _set_aside(path: Path) -> None:
-    """Keep a corrupt file for who wants to look at it, out of the way."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    for each in (path, path.with_name(path.name + ".wal")):
-        if each.exists():
-            each.rename(each.with_name(f"{each.name}.corrupt-{stamp}"))
