@@ -322,6 +322,10 @@ def test_a_collection_that_is_renamed_takes_its_versions_along(api, mirror, box)
     assert look(mirror) == laid
     gone = "SELECT count(*) FROM artifacts WHERE deleted_at IS NOT NULL"
     assert rows(mirror, gone) == [(0,)]
+    mirror.edit(f"collection:{PROJECT}/net", description="e")
+    box.world.shelf.edit_collection(collection(box, "net"), name="network")  # somebody else does
+    assert mirror.push().pushed == 1
+    assert api.artifact(f"{PROJECT}/network:best").collection.description == "e"
 
 
 def test_metadata_that_nobody_edited_goes_back_byte_for_byte(mirror, box):

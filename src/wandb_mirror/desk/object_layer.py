@@ -94,7 +94,8 @@ class ObjectLayer:
             f"SELECT e.place, e.own_key, {listed} "
             "FROM (SELECT unnest(?) AS place, unnest(?) AS own_key) e "
             f'JOIN _data."{kind.plural}" t ON {own} '
-            f"JOIN _data.projects p ON p.project_no = t.project_no AND {inside}",
+            f"JOIN _data.projects p ON p.project_no = t.project_no AND {inside} "
+            "WHERE t.deleted_at IS NULL",
             [[place for place, _ in places], [own_key for _, own_key in places]],
         )
         found = []

@@ -33,6 +33,7 @@ from wandb_mirror.upstream.shapes import Upstream
 from wandb_mirror.upstream.writer import Document
 
 MANY = 1000
+"""More objects than are read and written together of any kind."""
 PAIR = 2
 ENOUGH = 2
 """Objects that must go without the guard, and not with it, before a server counts as without."""
