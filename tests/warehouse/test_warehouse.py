@@ -545,11 +545,14 @@ print(*connection.execute(times).fetchall())
 
 @pytest.mark.skipif(duckdb.__version__ < "2", reason="older ones leave no such join out")
 def test_a_question_that_asks_for_no_time_reads_no_steps(place):
-    place.runs("r")
-    place.publish(whole("r", [(0, {"_timestamp": 5.0, "_runtime": 1.5, "m": 1})]))
+    place.runs("r", "s")
+    logged = [(step, {"_timestamp": 5.0, "_runtime": 1.5 + step, "m": 1}) for step in range(9)]
+    place.publish(whole("r", logged), whole("s", logged))
     with duckdb.connect(str(place.published), read_only=True) as connection:
         for asked, reads_steps in (("min(value)", False), ("min(runtime)", True)):
-            sql = f"SELECT run_id, {asked} FROM metrics WHERE key = 'm' GROUP BY run_id"
+            sql = f"SELECT run_id, {asked} FROM metrics WHERE key = 'm' GROUP BY ALL ORDER BY ALL"
             [(_, plan)] = connection.execute(f"EXPLAIN {sql}").fetchall()
-            assert ("steps" in plan) is reads_steps
-            assert connection.execute(sql).fetchall() == [("r", 1.5 if reads_steps else 1.0)]
+            assert ("_data.steps" in plan) is reads_steps
+            assert connection.execute(sql).fetchall() == [
+                (run_id, 1.5 if reads_steps else 1.0) for run_id in ("r", "s")
+            ]
