@@ -276,6 +276,7 @@ compared with the mirror's.
 | history in exported files: a null that was logged | None | missing: the file does not tell it from a missing one |
 | history: the order of keys in a dict | any | as logged; columns come in the order in which the project first logged them |
 | history: whole numbers | integers | integers where all values of the key are whole, else floats: 1 equals 1.0 |
+| history: keys that begin with `_wandb` | in rows | left out: they are W&B's own |
 | history: `_timestamp` and `_runtime` that are null | null | missing |
 | W&B's strings `"NaN"`, `"Infinity"`, `"-Infinity"` | strings, where they were sent as such | numbers |
 | `history(stream="system")` | columns as logged, and `_wandb` | columns by name, without `_wandb` |

@@ -179,9 +179,14 @@ def test_over_a_period_every_object_comes_up_once(live, syncs):
     line_count=st.none() | st.integers(0, 10**9),
     rows=st.integers(1, 10_000),
 )
-def test_a_window_moves_on_and_fits_upstreams_integer(next_step, last_step, line_count, rows):
+def test_a_window_moves_on_and_never_past_the_end(next_step, last_step, line_count, rows):
     width = plan_window(next_step=next_step, last_step=last_step, line_count=line_count, rows=rows)
-    assert 1 <= width <= 2**31 - 1
+    assert width >= 1
+    assert last_step is None or not line_count or width <= max(1, last_step + 1 - next_step)
+
+
+def test_a_few_rows_that_end_at_a_far_step_are_one_window():
+    assert plan_window(next_step=0, last_step=2**40, line_count=6, rows=1000) == 2**40 + 1
 
 
 def test_sparse_steps_get_wide_windows():

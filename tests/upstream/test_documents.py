@@ -113,6 +113,8 @@ def test_a_window_asks_for_as_many_samples_as_it_has_steps():
     document = steps_document(kind, SCOPE, Capabilities(), [StepsRequest("r1", 7, 107)])
     values = document.variables
     assert (values["min_0"], values["max_0"], values["samples_0"]) == (7, 107, 100)
+    wide = steps_document(kind, SCOPE, Capabilities(), [StepsRequest("r1", 0, 2**40)])
+    assert wide.variables["samples_0"] == 2**31 - 1
 
 
 def test_keys_of_people_and_services_are_never_asked_for():

@@ -88,8 +88,8 @@ def judge_history(
 def plan_window(*, next_step: int, last_step: int | None, line_count: int | None, rows: int) -> int:
     """Return how many steps the next window should span to hold about ``rows`` rows.
 
-    Steps may be sparse (a row every 100,000 steps), so the width follows the density that
-    upstream's own counters give; unknown density is taken as one row a step.
+    Steps may be sparse (a row every 100,000 steps, a few up to 2**40), so the width follows the
+    density that upstream's own counters give; unknown density is taken as one row a step.
     """
     if last_step is None or not line_count:
         return rows
@@ -97,7 +97,7 @@ def plan_window(*, next_step: int, last_step: int | None, line_count: int | None
         return 1
     density = min(1.0, line_count / (last_step + 1))
     width = math.ceil(rows / density)
-    return max(1, min(width, last_step + 1 - next_step, LARGEST_WINDOW))
+    return max(1, min(width, last_step + 1 - next_step))
 
 
 def join_steps(steps: Collection[int], *, width: int) -> list[tuple[int, int]]:

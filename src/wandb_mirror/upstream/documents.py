@@ -22,6 +22,8 @@ from wandb_mirror.upstream.writer import (
     type_of,
 )
 
+ALL_SAMPLES = 2**31 - 1
+"""More rows than any run has; the largest number that ``samples`` takes."""
 Wanted = tuple[str, str, Any]
 """An argument's name, its type, and its value; None where it is not sent."""
 
@@ -178,7 +180,7 @@ def steps_document(
     """Return the query for windows of several parents' steps, an alias a parent.
 
     ``samples`` is the number of steps in the window: so every row comes, as W&B's own reader
-    asks (core/internal/runhistoryreader/livedata.go).
+    asks (core/internal/runhistoryreader/livedata.go). A run has fewer rows than that may say.
     """
     writer = Writer(kind, scope, capabilities)
     field = kind.path[-1].field
@@ -187,13 +189,18 @@ def steps_document(
         window = [
             ("minStep", writer.bind(f"min_{number}", STEP_SCALAR, each.min_step)),
             ("maxStep", writer.bind(f"max_{number}", STEP_SCALAR, each.max_step)),
-            ("samples", writer.bind(f"samples_{number}", "Int", each.max_step - each.min_step)),
+            ("samples", writer.bind(f"samples_{number}", "Int", count_samples(each))),
         ]
         if each.is_first:
             writer.fields(kind.fields)
         writer.require(f"{place}.{field}", window)
         writer.open(f"lines: {field}", f"{place}.{field}", window, "")
     return writer.finish("Steps")
+
+
+def count_samples(request: StepsRequest) -> int:
+    """Return for how many samples a window is asked, so that every row of it comes."""
+    return min(request.max_step - request.min_step, ALL_SAMPLES)
 
 
 def exports_document(

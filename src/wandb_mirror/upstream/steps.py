@@ -15,13 +15,17 @@ from wandb_mirror.errors import NotOffered, Refused
 from wandb_mirror.jsontext import dumps, loads
 from wandb_mirror.kinds.pages import ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import Kind
-from wandb_mirror.upstream.documents import index_document, metrics_document, samples_document
+from wandb_mirror.upstream.documents import (
+    ALL_SAMPLES,
+    count_samples,
+    index_document,
+    metrics_document,
+    samples_document,
+)
 from wandb_mirror.upstream.rows import read_extent, read_steps
 from wandb_mirror.upstream.shapes import Upstream
 from wandb_mirror.upstream.writer import Document, place_of
 
-ALL_SAMPLES = 2**31 - 1
-"""More rows than any run has; the largest number that ``samples`` takes."""
 METRICS_A_REQUEST = 200
 STEP = "_step"
 ALWAYS = ("_timestamp", "_runtime")
@@ -98,7 +102,7 @@ class _Window:
                 "keys": list(dict.fromkeys((STEP, metric))),
                 "minStep": self.request.min_step,
                 "maxStep": self.request.max_step - 1,  # inclusive here, as nowhere else
-                "samples": min(self.request.max_step - self.request.min_step, ALL_SAMPLES),
+                "samples": count_samples(self.request),
             }
             yield metric, dumps(spec)
 
