@@ -1,6 +1,6 @@
 """The laws of syncing at full counts: what ``make soak`` prints goes into docs/reliability.md.
 
-    python tests/soak.py [--short]
+    python tests/soak.py [--short] [changes] [faults] [crashes]
 
 Ends with an error at the first law that does not hold.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -51,10 +52,10 @@ def soak_faults(seeds: int) -> None:
         say("fault", f"{name}, in 10% of replies", sum(taken), began)
 
 
-def soak_crashes(requests: int, commits: int) -> None:
+def soak_crashes(requests: Mapping[str, int], commits: int, **size: int) -> None:
     """Kill syncs at so many requests and commits, from an empty folder and from an old mirror."""
-    world = make_world(seed=3)
-    with Sandbox(world) as box, tempfile.TemporaryDirectory() as place:
+    world = make_world(seed=3, **size)
+    with Sandbox(world, max_page=3) as box, tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         open_mirror(folder / "old", box).sync([TEAM])
         kill.change(world)
@@ -62,20 +63,24 @@ def soak_crashes(requests: int, commits: int) -> None:
             "an old mirror": kill.sync_unbroken(box, folder / "old", folder / "wanted"),
             "nothing": kill.sync_unbroken(box, None, folder / "fresh"),
         }
-        for where, wanted in (("request", requests), ("commit", commits)):
-            for name, start in starts.items():
-                began = time.perf_counter()
-                places = start.places[where]
-                chosen = sorted(set(kill.spread(places, min(wanted, places))))
-                for number in chosen:
-                    with tempfile.TemporaryDirectory() as once:
-                        kill.kill_and_finish(Path(once), start, where, number)
-                say(
-                    "crash",
-                    f"from {name}, at {len(chosen)} of {places} {where}s",
-                    len(chosen),
-                    began,
-                )
+        for name, start in starts.items():
+            kill_at(name, start, "request", requests[name])
+            kill_at(name, start, "commit", commits)
+        for where in ("copied", "renaming", "renamed"):
+            kill_at("an old mirror", starts["an old mirror"], where, 1)
+
+
+def kill_at(name: str, start: kill.Start, where: str, wanted: int) -> None:
+    """Kill syncs at places of one sort, the first and the last of them among them."""
+    began = time.perf_counter()
+    places = start.places.get(where, 1)
+    chosen = sorted(set(kill.spread(places, min(wanted, places)))) if places > 1 else [1]
+    twice = 0
+    for number in chosen:
+        with tempfile.TemporaryDirectory() as once:
+            twice = max(twice, kill.kill_and_finish(Path(once), start, where, number))
+    at = f"at {len(chosen)} of {places} {where}s" if places > 1 else f"when {where}"
+    say("crash", f"from {name}, {at}; at most {twice} pages fetched twice", len(chosen), began)
 
 
 def say(law: str, what: str, count: int, began: float) -> None:
@@ -84,12 +89,21 @@ def say(law: str, what: str, count: int, began: float) -> None:
 
 
 def main() -> None:
-    """Run everything."""
+    """Run the parts named, or everything."""
     is_short = "--short" in sys.argv
+    parts = {
+        "changes": lambda: soak_changes(2, 10) if is_short else soak_changes(15, 40),
+        "faults": lambda: soak_faults(1 if is_short else 4),
+        "crashes": lambda: (
+            soak_crashes({"nothing": 2, "an old mirror": 2}, 2, runs=3)
+            if is_short
+            else soak_crashes({"nothing": 60, "an old mirror": 20}, 20, runs=14, steps=700)
+        ),
+    }
+    named = [each for each in sys.argv[1:] if each in parts]
     print("| law | under | syncs | took |\n|---|---|---|---|", flush=True)
-    soak_changes(2 if is_short else 100, 10 if is_short else 40)
-    soak_faults(1 if is_short else 10)
-    soak_crashes(2 if is_short else 60, 2 if is_short else 40)
+    for part in named or parts:
+        parts[part]()
     print("\nevery law held")
 
 

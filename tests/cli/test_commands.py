@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -23,6 +24,7 @@ from wandb_mirror.errors import (
 )
 from wandb_mirror.mirror.mirror import Mirror
 from wandb_mirror.sandbox import Sandbox, generate_world
+from wandb_mirror.sandbox.faults import delay
 
 TEAM = "crew"
 
@@ -273,30 +275,59 @@ def test_a_project_that_two_targets_name_is_synced_once(ask, project, tmp_path):
         assert len(json.loads(out)["projects"]) == 1
 
 
+def start_sync(server, environ, folder):
+    """Start a sync in a process of its own, one request after another."""
+    variables = {
+        **environ,
+        "WANDB_BASE_URL": server.base_url,
+        "WANDB_API_KEY": server.api_key,
+        "WANDB_MIRROR": str(folder),
+    }
+    code = "from wandb_mirror.cli.main import main; main(['sync', 'crew', '--workers', '1'])"
+    return subprocess.Popen(
+        [sys.executable, "-c", code], env=variables, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(process, server, requests):
+    """Wait until a sync has made so many requests."""
+    while len(server.requests) < requests:
+        assert process.poll() is None
+
+
 def test_ctrl_c_ends_a_sync_after_the_page_in_hand_and_keeps_it(box, environ, tmp_path):
     world = generate_world(projects=1, runs=400, steps=20, entity=TEAM)
     with Sandbox(world, latency_ms=60) as slow:
-        variables = {
-            **environ,
-            "WANDB_BASE_URL": slow.base_url,
-            "WANDB_API_KEY": slow.api_key,
-            "WANDB_MIRROR": str(tmp_path),
-        }
-        command = [
-            sys.executable,
-            "-c",
-            "from wandb_mirror.cli.main import main; main(['sync', 'crew', '--workers', '1'])",
-        ]
-        with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as process:
-            while len(slow.requests) < 6:
-                assert process.poll() is None
+        with start_sync(slow, environ, tmp_path) as process:
+            wait_for(process, slow, 6)
             process.send_signal(2)
             _, err = process.communicate(timeout=60)
         assert process.returncode == 130, err
         assert "stopping after the page in hand" in err
-    mirror = Mirror.open(tmp_path, environ=variables)
-    with mirror.read() as published:
-        assert 0 < published.rows("SELECT count(*) FROM runs")[0][0] <= 400
+        mirror = Mirror.open(tmp_path, environ=environ)
+        with mirror.read() as published:
+            assert 0 < published.rows("SELECT count(*) FROM runs")[0][0] <= 400
+
+        is_hanging = threading.Event()
+
+        def hangs(seen):
+            if "history" in seen.document:
+                is_hanging.set()
+            return is_hanging.is_set()
+
+        slow.faults.add(delay(4_000), when=hangs)
+        with start_sync(slow, environ, tmp_path) as process:
+            assert process.stderr is not None
+            assert is_hanging.wait(30)
+            process.send_signal(2)
+            assert "Ctrl-C again" in process.stderr.readline()
+            began = time.monotonic()
+            process.send_signal(2)
+            err = process.stderr.read()
+        assert time.monotonic() - began < 3
+        assert process.returncode == 130
+        assert "stopped" in err
+        assert "Traceback" not in err
 
 
 def test_watching_syncs_again_until_it_is_told_to_stop(environ, tmp_path):

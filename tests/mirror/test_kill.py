@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -20,20 +21,22 @@ from mirror.making import (
     open_mirror,
 )
 from wandb_mirror.sandbox import Sandbox
+from wandb_mirror.settings import UpstreamSettings
 
 DRIVER = Path(__file__).with_name("sync_and_die.py")
 COMMITS = 6
+WORKERS = UpstreamSettings().workers
 REQUESTS = 4
 """Places tried from each start, the first and the last among them."""
 
 
 def change(world):
     """Change something in every way, so that a second sync has as much to do as a first one."""
-    first, second, third = first_runs(world)
+    first, second, third, *_ = first_runs(world)
     world.edit(first, tags=["edited"], notes="edited", config={"lr": 3, "new": [1]})
     world.delete(second)
     world.log(third, {"another": 1.5})
-    fourth, fifth, _ = first_runs(world, 1)
+    fourth, fifth, *_ = first_runs(world, 1)
     world.rewind(fourth, 3)
     world.finish(fourth)
     world.edit(fifth, display_name="renamed")
@@ -90,12 +93,35 @@ def sync_and_die(folder, box, where, number):
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
+def asked_for(served):
+    """Return what of config, summary and history a request asks for."""
+    given = served.variables
+    if served.operation == "Steps":
+        number = sum(name.startswith("run_id_") for name in given)
+        return {(given[f"run_id_{each}"], given[f"min_{each}"]) for each in range(number)}
+    chosen = json.loads(given.get("filters") or "{}").get("name")
+    return set(chosen["$in"]) if chosen and "config" in served.document else set()
+
+
+def count_twice(first, second):
+    """Return how many pages of each sort were fetched once too often."""
+    again = set().union(*map(asked_for, second))
+    found = [each for each in first if not again.isdisjoint(asked_for(each))]
+    history = sum(each.operation == "Steps" for each in found)
+    return {"config and summary": len(found) - history, "history": history}
+
+
 def kill_and_finish(tmp_path, start, where, number):
-    """Kill a sync, look at what readers then see, sync again, and compare."""
+    """Kill a sync, look at what readers then see, sync again, and compare.
+
+    Returns how many pages were fetched twice.
+    """
     folder = tmp_path / "mirror"
+    before = len(start.box.requests)
     if start.folder is not None:
         shutil.copytree(start.folder, folder)
     sync_and_die(folder, start.box, where, number)
+    killed = len(start.box.requests)
     mirror = open_mirror(folder, start.box)
     if mirror.published_path.exists():
         with mirror.read() as published:
@@ -103,6 +129,10 @@ def kill_and_finish(tmp_path, start, where, number):
     report = mirror.sync([TEAM])
     assert not report.has_skips
     assert_equal(mirror.published_path, start.wanted / "wandb.duckdb")
+    requests = start.box.requests
+    twice = count_twice(requests[before:killed], requests[killed:])
+    assert twice["config and summary"] <= WORKERS
+    return sum(twice.values())
 
 
 def spread(count, parts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from wandb_mirror.mirror.mirror import Mirror
     from wandb_mirror.mirror.report import SyncReport
 
-WITH_SKIPS = 3
+WITH_SKIPS, STOPPED = 3, 130
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
@@ -187,11 +188,16 @@ def _split(words: tuple[str, ...]) -> list[str]:
 
 @contextmanager
 def stopping_gently(mirror: Mirror) -> Iterator[None]:
-    """Let the first Ctrl-C end the sync after the page in hand, and the second at once."""
+    """Let the first Ctrl-C end the sync after the page in hand, and the second at once.
+
+    The second ends the process as a crash would, which a mirror survives: an exception would have
+    to wait for requests under way, and DuckDB makes another of it.
+    """
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         if mirror.stop.is_set():
-            raise KeyboardInterrupt
+            click.echo("wandb-mirror: stopped; the next sync goes on from here", err=True)
+            os._exit(STOPPED)
         mirror.stop.set()
         click.echo("stopping after the page in hand; Ctrl-C again stops at once", err=True)
 

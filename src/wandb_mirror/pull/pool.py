@@ -14,6 +14,7 @@ from typing import Generic, Self, TypeVar
 from wandb_mirror.errors import Interrupted
 
 T = TypeVar("T")
+AHEAD = 6
 
 
 class Pool(Generic[T]):
@@ -23,11 +24,11 @@ class Pool(Generic[T]):
     draining raises ``Interrupted``.
     """
 
-    def __init__(self, workers: int, stop: threading.Event) -> None:
+    def __init__(self, workers: int, stop: threading.Event, *, ahead: int = AHEAD) -> None:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
         self._stop = stop
         self._under_way: set[Future[T]] = set()
-        self.room = workers * 6
+        self.room = workers * ahead
         """How many fetches may wait or be under way: enough to fetch on while a batch is saved."""
 
     def __enter__(self) -> Self:

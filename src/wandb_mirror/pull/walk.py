@@ -143,7 +143,7 @@ def read_changed(
 ) -> Walked:
     """Compare the light rows, read those that differ whole, and save them as they arrive."""
     details = _Details(kind, scope, reach)
-    with Pool[_Fetched](reach.workers, reach.stop) as pool:
+    with Pool[_Fetched](reach.workers, reach.stop, ahead=1) as pool:
         for rows in listing.pages(reach):
             wanted = {row[kind.own_key] for row in reach.keeper.select_changed(kind, scope, rows)}
             listed = [row[kind.own_key] for row in rows]
