@@ -103,6 +103,8 @@ def test_plain_files_are_never_read_value_by_value_nor_turned_round(tmp_path, mo
         world.finish(run)
     with Sandbox(world, exports="ready") as box:
         mirror = pull(tmp_path / "m", box)
+        (tmp_path / "m" / "export-of-a-killed-sync.parquet").touch()
+        mirror = pull(tmp_path / "m", box)
     found, wanted, twice = wide_rows(mirror)
     assert found == wanted != []
     assert twice == 0
