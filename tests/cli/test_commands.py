@@ -315,16 +315,16 @@ def test_ctrl_c_ends_a_sync_after_the_page_in_hand_and_keeps_it(box, environ, tm
                 is_hanging.set()
             return is_hanging.is_set()
 
-        slow.faults.add(delay(4_000), when=hangs)
+        slow.faults.add(delay(8_000), when=hangs)
         with start_sync(slow, environ, tmp_path) as process:
             assert process.stderr is not None
             assert is_hanging.wait(30)
             process.send_signal(2)
-            assert "Ctrl-C again" in process.stderr.readline()
+            assert any("Ctrl-C again" in line for line in process.stderr)
             began = time.monotonic()
             process.send_signal(2)
             err = process.stderr.read()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 6
         assert process.returncode == 130
         assert "stopped" in err
         assert "Traceback" not in err
