@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 
 import httpx
@@ -42,6 +43,16 @@ def test_a_hidden_project_is_null(sandbox, ask):
     box = sandbox()
     box.world.hide_project(box.world.projects[0])
     assert data(ask(box, PROJECT)) == {"project": None}
+
+
+def test_a_client_that_is_killed_while_it_asks_is_no_error_of_the_server(sandbox, ask, caplog):
+    box = sandbox()
+    host, port = httpx.URL(box.base_url).host, httpx.URL(box.base_url).port
+    with socket.create_connection((host, port)) as half:
+        half.sendall(b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    time.sleep(0.2)
+    assert data(ask(box, VIEWER))
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -31,6 +31,8 @@ from wandb_mirror.sandbox.stored_files import ARTIFACT_FILES, MANIFESTS, RUN_FIL
 from wandb_mirror.sandbox.world import World
 
 LEAST_PACKED_BYTES = 1_000
+CLIENT_GONE = 499
+"""What servers write into their logs for a client that was killed while it asked."""
 
 
 class Server:
@@ -61,7 +63,8 @@ class Server:
                 Route(UPLOADS + "{path:path}", intake.upload, methods=["PUT"]),
                 Route("/sandbox/stats", self._stats, methods=["GET"]),
                 Route("/sandbox/change", self._change, methods=["POST"]),
-            ]
+            ],
+            exception_handlers={ClientDisconnect: _answer_nobody},
         )
 
     async def _graphql(self, request: Request) -> Response:
@@ -161,3 +164,8 @@ def _operation_of(payload: Mapping[str, Any]) -> str:
 
 
 ROOTS = ("query", "mutation")
+
+
+def _answer_nobody(_request: Request, _error: Exception) -> Response:
+    """End a request whose client is gone: that is the client's affair and no error here."""
+    return Response(status_code=CLIENT_GONE)
