@@ -1,6 +1,6 @@
 """The laws of syncing at full counts: what ``make soak`` prints goes into docs/reliability.md.
 
-    python tests/soak.py [--short] [changes] [faults] [crashes]
+    python tests/soak.py [--short] [changes] [faults] [crashes] [readers]
 
 Ends with an error at the first law that does not hold.
 """
@@ -23,6 +23,7 @@ from mirror import test_kill as kill  # noqa: E402
 from mirror.changing import Changing  # noqa: E402
 from mirror.faulty import FAULTS, sync_through  # noqa: E402
 from mirror.making import TEAM, make_world, open_mirror  # noqa: E402
+from mirror.test_readers import publish_to_readers  # noqa: E402
 from wandb_mirror.sandbox import Sandbox  # noqa: E402
 from wandb_mirror.upstream.client import Client  # noqa: E402
 
@@ -83,6 +84,14 @@ def kill_at(name: str, start: kill.Start, where: str, wanted: int) -> None:
     say("crash", f"from {name}, {at}; at most {twice} pages fetched twice", len(chosen), began)
 
 
+def soak_readers(publications: int) -> None:
+    """Publish so often to processes that read without a pause."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as place:
+        publish_to_readers(Path(place), publications)
+    say("readers", "two processes read through every publication", publications, began)
+
+
 def say(law: str, what: str, count: int, began: float) -> None:
     """Print a row of the table."""
     print(f"| {law} | {what} | {count} | {time.perf_counter() - began:.0f} s |", flush=True)
@@ -99,6 +108,7 @@ def main() -> None:
             if is_short
             else soak_crashes({"nothing": 60, "an old mirror": 20}, 20, runs=14, steps=700)
         ),
+        "readers": lambda: soak_readers(10 if is_short else 200),
     }
     named = [each for each in sys.argv[1:] if each in parts]
     print("| law | under | syncs | took |\n|---|---|---|---|", flush=True)

@@ -284,6 +284,15 @@ def test_integers_that_no_double_holds_compare_exactly(mirrored, key):
             assert found == expected, (operator, number)
 
 
+def test_an_integer_past_all_integer_columns_compares_exactly(tmp_path):
+    number = 2**63 + 3
+    with mirror_of(tmp_path, [({"n": number}, {}), ({"n": 0.5}, {})], Random(0)) as mirrored:
+        for operator in ("$eq", "$gt", "$gte", "$lt", "$lte"):
+            for operand in (number, number - 1, number + 1, float(number)):
+                found, expected = find(mirrored, {"config.n": {operator: operand}})
+                assert found == expected, (operator, operand)
+
+
 words = st.sampled_from(["state", "tags", "createdAt", "config.lr", "tags.x", "keys_info.keys.loss", "inputArtifacts", "summary_metrics.x", "stat", "entity", "duration", *COMPARISONS, *LOGIC, "$options"]) | st.text(max_size=3)  # fmt: skip
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.dates()

@@ -34,7 +34,7 @@ from wandb_mirror.query.fields import (
 )
 from wandb_mirror.query.filters import And, Compare, Not, Tree
 from wandb_mirror.query.meaning import as_time, asks_for_presence, check_artifact, sort_of
-from wandb_mirror.query.numbers import EXACT, against_doubles, as_integer
+from wandb_mirror.query.numbers import EXACT, against_doubles, as_integer, is_past_exact
 
 SYMBOLS = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 TEXTUAL = {"$regex": "regexp_matches", "$contains": "contains"}
@@ -226,7 +226,8 @@ class Compiler:
             return self._null(table, keys, below)
         if len(keys) == 1 and keys[0].column is not None and not isinstance(compare.operand, list):
             sort = SORTS.get(keys[0].type or "", "number")
-            return self._scalar(f"r.{quote(keys[0].column)}", sort, compare)
+            if sort != "number" or not is_past_exact(compare.operand):
+                return self._scalar(f"r.{quote(keys[0].column)}", sort, compare)
         return self._long(table, keys, compare)
 
     def _null(self, table: str, keys: Sequence[Key], below: Sequence[int]) -> str:

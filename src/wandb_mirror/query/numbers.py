@@ -21,6 +21,11 @@ def as_integer(number: float) -> int | float:
     return int(number) if is_whole else number
 
 
+def is_past_exact(operand: object) -> bool:
+    """Whether a column of doubles may hold a rounded integer that compares with it otherwise."""
+    return isinstance(operand, (int, float)) and abs(operand) >= EXACT
+
+
 def against_doubles(symbol: str, number: float) -> tuple[str | None, float]:
     """Return what doubles are to be compared with, and how; None where none of them passes."""
     near = float(number)
