@@ -113,6 +113,23 @@ def test_reading_needs_neither_the_lock_nor_the_server(mirror, box):
     assert len(box.requests) == asked
 
 
+IN_A_NOTEBOOK = """
+import sys
+from wandb_mirror import Mirror
+mirror = Mirror.open(sys.argv[1], environ={})
+asked = "SELECT value FROM duckdb_settings() WHERE name = 'enable_progress_bar'"
+with mirror.read() as published, mirror.work("test") as (_, warehouse):
+    print(published.rows(asked), warehouse.database.rows(asked))
+"""
+
+
+def test_duckdb_draws_no_bar_between_the_data_where_somebody_types_python(mirror):
+    mirror.sync([TEAM])
+    command = [sys.executable, "-c", IN_A_NOTEBOOK, str(mirror.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "[('false',)] [('false',)]\n", done.stderr
+
+
 def test_an_open_reader_keeps_its_generation_until_it_takes_the_next(mirror, world):
     mirror.sync([TEAM])
     with mirror.read() as published:

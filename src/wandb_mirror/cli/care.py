@@ -29,7 +29,7 @@ def status_command(wish: Wish, *, as_json: bool) -> None:
 
 
 @click.command("verify")
-@click.argument("projects", nargs=-1, metavar="[ENTITY/PROJECT]...")
+@click.argument("projects", nargs=-1, metavar="[ENTITY[/PROJECT]]...")
 @click.option("--deep", is_flag=True, help="Compare every history row too.")
 @click.option("--repair", is_flag=True, help="Fetch again what differs.")
 @json_option

@@ -72,12 +72,12 @@ def _take_down(
     """Queue edits and say so."""
     made = [each for each in made if not _is_same(each[1].base, each[1].local)]
     mirror.desk.queue(made)
-    count = len({target for target, _ in made})
     if made:
-        noun = "object" if count == 1 else "objects"
+        count = len({target for target, _ in made})
+        edits = f"{len(made)} edit{'' if len(made) == 1 else 's'}"
         wish.say(
-            f"queued {len(made)} edits of {count} {noun}; 'wandb-mirror diff' shows them, "
-            "'wandb-mirror push' sends them"
+            f"queued {edits} of {count} object{'' if count == 1 else 's'}; "
+            "'wandb-mirror diff' shows what waits, 'wandb-mirror push' sends it"
         )
     else:
         wish.say(f"nothing to change: {otherwise}")

@@ -225,7 +225,8 @@ class Mirror(Reader):
     ) -> Verdict:
         """Compare the mirror with upstream; ``repairs`` fetches again what differs.
 
-        Without projects, all that are mirrored. Raises ``NotMirrored`` and what ``sync`` raises.
+        By path, or all of an entity; without either, all that are mirrored. Raises ``NotMirrored``
+        and what ``sync`` raises.
         """
         from wandb_mirror.mirror.verifying import verify_mirror  # noqa: PLC0415  (rarely needed)
 

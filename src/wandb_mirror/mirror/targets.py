@@ -37,22 +37,26 @@ def choose_targets(
     )
 
 
-def find_projects(store: Store, projects: Sequence[str]) -> list[Row]:
-    """Return the rows of mirrored projects, all that are visible where none are named.
+def find_projects(store: Store, named: Sequence[str]) -> list[Row]:
+    """Return the rows of mirrored projects: by path, all of an entity, or all where none is named.
 
-    Raises ``NotMirrored`` for one that is not there.
+    Of an entity, and where none is named, those that are visible. Raises ``NotMirrored`` for what
+    is not there.
     """
     kind = next(each for each in KINDS if each.holds == "project")
     rows = [row for batch in store.load_rows(kind) for row in batch]
     by_path = {f"{row['entity']}/{row['project']}": row for row in rows}
-    for project in projects:
-        if project not in by_path:
+    visible = [row for row in rows if row["inaccessible_since"] is None]
+    found: list[Row] = []
+    for name in named:
+        below = [by_path[name]] if name in by_path else []
+        below = below or [row for row in visible if row["entity"] == name]
+        if not below:
             raise NotMirrored(
-                f"{project} is not in this mirror; it holds {', '.join(sorted(by_path)) or 'none'}"
+                f"{name} is not in this mirror; it holds {', '.join(sorted(by_path)) or 'none'}"
             )
-    if projects:
-        return [by_path[project] for project in projects]
-    return [row for row in rows if row["inaccessible_since"] is None]
+        found += [row for row in below if row not in found]
+    return found if named else visible
 
 
 def find_led(store: Store, kinds: Sequence[Kind]) -> Iterator[tuple[str, set[str]]]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 Parameters = Sequence[Any] | Mapping[str, Any]
 """Values for each ``?`` in their order, or for each ``$name`` by its name."""
 T = TypeVar("T")
-SESSION = "USE mirror; SET TimeZone = 'UTC'"
+SESSION = "USE mirror; SET TimeZone = 'UTC'; SET enable_progress_bar = false"
+"""DuckDB draws its own bar on stdout, where data goes, in notebooks and ``python -c``."""
 OPTIONS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,

@@ -59,7 +59,8 @@ class Database:
             self._connection = duckdb.connect(config=options)
             self._connection.execute(
                 f"ATTACH {literal(str(path))} AS {CATALOG} "
-                f"(STORAGE_VERSION '{STORAGE_VERSION}'); USE {CATALOG}; SET TimeZone = 'UTC'"
+                f"(STORAGE_VERSION '{STORAGE_VERSION}'); USE {CATALOG}; SET TimeZone = 'UTC'; "
+                "SET enable_progress_bar = false"  # drawn on stdout, where data goes
             )
 
     def close(self) -> None:
