@@ -175,6 +175,21 @@ def test_a_run_that_was_rewound_and_logged_as_much_again_is_read_again(tmp_path,
         assert mirror.sync([TEAM]).published is None
 
 
+def test_a_run_of_one_row_that_was_rewound_to_nothing_and_logged_more_is_read_again(tmp_path):
+    world = make_world(projects=1, runs=0)
+    run = world.create_run(world.projects[0], "again", state="running")
+    world.log(run, {"m": 1}, step=0)
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "mirror", box)
+        mirror.sync([TEAM])
+        world.rewind(run, -1)
+        for step in range(5):
+            world.log(run, {"m": -step}, step=step)
+        mirror.sync([TEAM])
+        found = rows(mirror, "SELECT step, value FROM metrics WHERE key = 'm' ORDER BY step")
+        assert found == [(step, float(-step)) for step in range(5)]
+
+
 def test_where_edits_move_the_time_the_changes_of_several_projects_are_asked_for_at_once(tmp_path):
     world = make_world(projects=5, runs=6, steps=3)
     for project in world.projects:

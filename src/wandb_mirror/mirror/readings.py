@@ -60,7 +60,7 @@ class Readings:
         for run_id, (start, has_ended, count) in starts.items():
             missing = count if count is None or start == 0 else max(0, count - start)
             from_files = self._may_have_exports(kind, missing, is_new=start == 0)
-            pages_from = min(start, marks.get(run_id, (start,))[0])
+            pages_from = min(start, marks.get(run_id, (0,))[0])  # one row may be another by now
             readings.append(
                 Reading(
                     run_id,
