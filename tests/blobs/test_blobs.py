@@ -159,3 +159,21 @@ def test_what_a_disk_takes_a_part_of_is_not_taken_for_whole(tmp_path):
     assert file.taken == b"seven b"
     with pytest.raises(DiskFull, match="make room"), full_disk_in_our_words(tmp_path):
         write_all(NearlyFull(), b"more than seven")
+
+
+@pytest.mark.parametrize("most", [0, 1_000_000])
+def test_a_system_that_stops_copying_half_way_leaves_no_hole(blobs, tmp_path, monkeypatch, most):
+    content = bytes(range(256)) * 10_000
+    digest = keep(blobs, content)
+    copied = []
+
+    def copy_a_part(source, target, _at_once):
+        if copied or not most:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        copied.append(os.write(target, os.read(source, most)))
+        return most
+
+    monkeypatch.setattr(os, "copy_file_range", copy_a_part)
+    blobs.put(digest, tmp_path / "copy")
+    assert sum(copied) == most
+    assert (tmp_path / "copy").read_bytes() == content

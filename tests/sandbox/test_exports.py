@@ -191,6 +191,7 @@ def test_ranges_of_a_file_are_served(export):
     [
         (None, (0, 10)),
         ("bytes=0-0", (0, 1)),
+        ("bytes=0-", (0, 10)),
         ("bytes=3-", (3, 10)),
         ("bytes=-4", (6, 10)),
         ("bytes=8-99", (8, 10)),

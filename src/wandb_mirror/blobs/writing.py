@@ -26,6 +26,8 @@ def _find_fcntl() -> Any:
 fcntl = _find_fcntl()
 FICLONE = 0x40049409
 """``ioctl_ficlone(2)``: let two files share their blocks until one is written to."""
+MOST_AT_ONCE = 64 << 20
+"""Bytes that the system copies before we listen to signals again."""
 
 
 @contextmanager
@@ -125,10 +127,17 @@ def place(copy: Path, target: Path) -> bool:
 
 
 def copy_bytes(content: BinaryIO, copy: BinaryIO) -> None:
-    """Copy bytes, or share them where the file system can."""
-    try:
+    """Copy bytes, or share them where the file system can.
+
+    Neither file is buffered. What the system does not copy by itself goes through our memory, which
+    takes three times as long.
+    """
+    with suppress(OSError, AttributeError):
         fcntl.ioctl(copy.fileno(), FICLONE, content.fileno())
-    except (OSError, AttributeError):
-        buffer = memoryview(bytearray(BLOCK))
-        while count := content.readinto(buffer):  # type: ignore[attr-defined]
-            write_all(copy, buffer[:count])
+        return
+    with suppress(OSError, AttributeError):  # it goes on below from where this ends
+        while os.copy_file_range(content.fileno(), copy.fileno(), MOST_AT_ONCE):
+            pass
+    buffer = memoryview(bytearray(BLOCK))
+    while count := content.readinto(buffer):  # type: ignore[attr-defined]
+        write_all(copy, buffer[:count])

@@ -2,7 +2,7 @@
 
 Addresses come for many files in one request and expire; a file whose address has expired, or that
 came damaged, is asked for once more. Large files come one after another, each by several parts at
-once, so that never more requests are under way than the settings allow.
+once where one stream is slow, so that never more requests are under way than the settings allow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wandb_mirror.errors import MirrorError, NotFound, Skip, UpstreamBroken
 from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.progress import Progress
-from wandb_mirror.pull.parts import LARGE, download_parts
+from wandb_mirror.pull.parts import LARGE, download_large
 from wandb_mirror.pull.pool import Pool
 from wandb_mirror.sink import Sink
 from wandb_mirror.upstream.contents import fetch_addresses
@@ -211,6 +211,6 @@ class Contents:
             if size is None or not wanted.is_large:
                 download_rest(client, url, sink, most=size)
             else:
-                download_parts(client, url, sink, size=size, workers=self.workers, stop=self.stop)
+                download_large(client, url, sink, size=size, workers=self.workers, stop=self.stop)
 
         return self.blobs.receive(wanted.digest, wanted.size_bytes, fetch, wanted.target)

@@ -1,6 +1,7 @@
-"""Fetch one large file by parts, several at a time, and write them in order.
+"""Fetch one large file by one stream, or where that is slow by parts, several at a time.
 
-What is written is at any moment the beginning of the file: a download that was killed goes on where
+One stream costs the least; a far server gives more to several. Bytes are written in order: what is
+written is at any moment the beginning of the file, so that a download that was killed goes on where
 it ends, and a checksum can follow.
 """
 
@@ -8,31 +9,61 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from functools import partial
 
-from wandb_mirror.errors import MirrorError, NotOffered
+from wandb_mirror.errors import MirrorError
 from wandb_mirror.pull.pool import Pool
 from wandb_mirror.sink import Sink
 from wandb_mirror.upstream.client import Client
-from wandb_mirror.upstream.transfers import download_part, download_rest
+from wandb_mirror.upstream.transfers import download_part, download_rest, download_while
 
 LARGE = 64 << 20
-"""Files from so many bytes on are fetched by parts."""
+"""Files from so many bytes on may be fetched by parts."""
 PART_BYTES, MOST_PARTS = 2 << 20, 6
 """So many parts are under way or wait for those before them: they are held in memory."""
+SLOW, SECONDS = 100 << 20, 1.0
+"""A stream is slow that brings fewer bytes a second, over so many seconds. A checksum is computed
+of five times as many."""
 
 Part = tuple[int, memoryview, MirrorError | None]
 """Where a part begins, its bytes, and why they did not come, if they did not."""
 
 
-def download_parts(
+class Watch:
+    """Tells whether a stream is fast."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._came = 0
+
+    def is_fast(self, count: int) -> bool:
+        """Tell whether it was, up to so many more bytes; a stream that has just begun is."""
+        self._came += count
+        seconds = time.monotonic() - self._since
+        if seconds < SECONDS:
+            return True
+        came, self._came = self._came, 0
+        self._since += seconds
+        return came >= SLOW * seconds
+
+
+def download_large(
     client: Client, url: str, sink: Sink, *, size: int, workers: int, stop: threading.Event
 ) -> None:
     """Write what lies behind a signed URL to a file, from where its content ends.
 
-    From a server that hands out whole files alone it comes in one piece. Raises what
-    ``download_rest`` does, after writing what came before the part that is missing.
+    Raises what ``download_rest`` does, after writing what came before the part that is missing.
     """
+    if workers == 1:
+        download_rest(client, url, sink, most=size)
+    elif not download_while(client, url, sink, most=size, goes_on=Watch().is_fast):
+        _download_parts(client, url, sink, size=size, workers=workers, stop=stop)
+
+
+def _download_parts(
+    client: Client, url: str, sink: Sink, *, size: int, workers: int, stop: threading.Event
+) -> None:
     written = asked = sink.seek(0, os.SEEK_END)
     free = [memoryview(bytearray(PART_BYTES)) for _ in range(MOST_PARTS)]
     early: dict[int, memoryview] = {}
@@ -50,9 +81,7 @@ def download_parts(
                 while (ready := early.pop(written, None)) is not None:
                     written += sink.write(ready)
                     free.append(ready)
-    if isinstance(problem, NotOffered):
-        download_rest(client, url, sink, most=size)
-    elif problem is not None:
+    if problem is not None:
         raise problem
 
 

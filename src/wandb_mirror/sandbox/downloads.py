@@ -52,15 +52,14 @@ class FilePart(Response):
         start: int,
         stop: int,
         *,
+        is_part: bool,
         is_corrupt: bool = False,
         bytes_per_second: float | None = None,
     ) -> None:
-        is_whole = (start, stop) == (0, file.size)
-        super().__init__(status_code=200 if is_whole else 206, media_type=MEDIA_TYPE)
+        super().__init__(status_code=206 if is_part else 200, media_type=MEDIA_TYPE)
         self.headers["Content-Length"] = str(stop - start)
-        self.headers["Accept-Ranges"] = "bytes"
         self.headers["ETag"] = file.etag
-        if not is_whole:
+        if is_part:
             self.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
         self._file, self._start, self._stop = file, start, stop
         self._is_corrupt = is_corrupt
@@ -131,16 +130,30 @@ class Downloads(Door):
             headers = {"Content-Range": f"bytes */{file.size}"}
             return Response(status_code=416, headers=headers)
         pace = self.behaviour.file_bytes_per_second
-        return FilePart(file, *span, is_corrupt=fault.is_corrupt, bytes_per_second=pace)
+        reply = FilePart(
+            file,
+            *span,
+            is_part=is_range(asked),
+            is_corrupt=fault.is_corrupt,
+            bytes_per_second=pace,
+        )
+        if self.behaviour.ranges:
+            reply.headers["Accept-Ranges"] = "bytes"
+        return reply
+
+
+RANGE = re.compile(r"bytes=(?!-$)(\d*)-(\d*)")
+
+
+def is_range(header: str | None) -> bool:
+    """Tell whether a header is a single range; any other is ignored, as HTTP allows."""
+    return RANGE.fullmatch((header or "").strip()) is not None
 
 
 def read_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Return the first byte and the one after the last; None where there are no such bytes.
-
-    A header that is not a single range is ignored, as HTTP allows.
-    """
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", (header or "").strip())
-    if found is None or found.groups() == ("", ""):
+    """Return the first byte and the one after the last; None where there are no such bytes."""
+    found = RANGE.fullmatch((header or "").strip())
+    if found is None:
         return 0, size
     first, last = found.groups()
     if not first:

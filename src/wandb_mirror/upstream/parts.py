@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from wandb_mirror.errors import NotOffered, Refused, UpstreamBroken
+from wandb_mirror.errors import Refused, UpstreamBroken
 from wandb_mirror.upstream.replies import judge_status
 
 NOTHING_LEFT = httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
@@ -23,21 +23,17 @@ def judge_file(url: str, status: int, headers: httpx.Headers) -> None:
         raise Refused(f"{host} does not hand out a file (HTTP {status})")
 
 
-def judge_part(
-    url: str, status: int, headers: httpx.Headers, start: int, *, must_be_part: bool = False
-) -> None:
+def judge_part(url: str, status: int, headers: httpx.Headers, start: int) -> None:
     """Raise what an answer means where a file from ``start`` on was asked for, or a part of it.
 
-    A server may send the whole file for any range, unless it ``must_be_part``: ``NotOffered``. One
-    that has nothing after ``start`` says so (RFC 9110, 14.2 and 15.5.17), and then the file was
-    complete. Raises what ``judge_file`` raises, ``UpstreamBroken`` for another part.
+    A server may send the whole file for any range. One that has nothing after ``start`` says so
+    (RFC 9110, 14.2 and 15.5.17), and then the file was complete. Raises what ``judge_file`` raises,
+    ``UpstreamBroken`` for another part.
     """
     host = urlsplit(url).netloc.rpartition("@")[2]
-    if status == httpx.codes.PARTIAL_CONTENT and (start or must_be_part):
+    if status == httpx.codes.PARTIAL_CONTENT:
         found = _PART.match(headers.get("content-range", ""))
         if found is None or int(found[1]) != start:
             raise UpstreamBroken(f"{host} sends another part of a file than it was asked for")
-    elif status != NOTHING_LEFT or not start or must_be_part:
+    elif status != NOTHING_LEFT or not start:
         judge_file(url, status, headers)
-        if must_be_part:
-            raise NotOffered(f"{host} hands out whole files alone")
