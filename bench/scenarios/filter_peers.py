@@ -3,8 +3,9 @@
 MLflow is no dependency: its row is there where it can be imported, or where ``MLFLOW_PYTHON`` names
 an interpreter that has it (``python -m venv ml; ml/bin/pip install mlflow-skinny sqlalchemy
 alembic``); else it is said to be left out. It holds the same runs; as it compares numbers in metrics
-alone, the configs' numbers are metrics there. Eight minutes go to make 100,000 runs three times over
-(in the sandbox, in the mirror, in MLflow's tables), and nine to MLflow's one answer.
+alone, the configs' numbers are metrics there. Its tables are analysed first, which MLflow itself never
+does: without, its one answer took nine minutes. Eight minutes go to make 100,000 runs three times over
+(in the sandbox, in the mirror, in MLflow's tables).
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ with Mirror.open(sys.argv[1], environ={}).read() as published:
             texts = [(prefix + key, (text or str(number))[:8000], run)
                      for run, key, number, text in rows if text or number is not None]
             database.executemany("INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)", texts)
-database.executescript("ANALYZE")  # its planner gets every chance
+database.executescript("ANALYZE")
 database.commit()
 print(json.dumps({"answer": database.execute("SELECT count(*) FROM runs").fetchone()[0]}))
 """
@@ -75,12 +76,12 @@ from mlflow.entities import ViewType
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 store = SqlAlchemyStore(f"sqlite:///{sys.argv[2]}", sys.argv[2] + "-artifacts")
 times = []
-for _ in range(1):  # minutes, each time
+for _ in range(5):
     began = time.perf_counter()
     found = store.search_runs(["0"], "attributes.status = 'FINISHED' AND metrics.`config.lr` >= 0.001 "
         "AND metrics.loss < 5", ViewType.ACTIVE_ONLY, 50, ["metrics.accuracy DESC"])
     times.append(time.perf_counter() - began)
-print(json.dumps({"answer": [run.info.run_id for run in found], "seconds": times[0]}))
+print(json.dumps({"answer": [run.info.run_id for run in found], "seconds": sorted(times)[2]}))
 """
 
 
@@ -103,7 +104,7 @@ def run(*, is_full: bool) -> Iterator[Measured]:
         scenario = f"filter over {RUNS} runs x 120 keys"
         warm, cold, peer, pandas, mlflow = (
             Measured(f"{scenario}: {who}")
-            for who in ("ours", "ours, whole command", "wandb.Api", "pandas", "MLflow on SQLite")
+            for who in ("ours", "ours, whole command", "wandb.Api", "pandas", "MLflow, analysed")
         )
         for _ in range(5 if is_full else 2):
             run_child(warm, WARM, [mirror, WANTED], None, environ)
