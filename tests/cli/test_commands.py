@@ -325,9 +325,41 @@ def test_ctrl_c_ends_a_sync_after_the_page_in_hand_and_keeps_it(box, environ, tm
             process.send_signal(2)
             err = process.stderr.read()
         assert time.monotonic() - began < 6
-        assert process.returncode == 130
+        assert process.returncode == 130, err
         assert "stopped" in err
         assert "Traceback" not in err
+
+
+INTERRUPTED_WHILE_IT_TALKS = """
+import io, os, signal, sys, threading
+from types import SimpleNamespace
+import click
+from wandb_mirror.cli.sync import stopping_gently
+
+class Interrupted(io.RawIOBase):
+    def writable(self):
+        return True
+
+    def write(self, content):
+        if not mirror.stop.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+        return os.write(2, content)
+
+mirror = SimpleNamespace(stop=threading.Event())
+sys.stderr = io.TextIOWrapper(io.BufferedWriter(Interrupted()), write_through=True)
+with stopping_gently(mirror):
+    click.echo("talk", err=True)
+"""
+
+
+def test_ctrl_c_while_a_line_is_written_to_stderr_is_no_error():
+    command = [sys.executable, "-c", INTERRUPTED_WHILE_IT_TALKS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        "stopping after the page in hand; Ctrl-C again stops at once",
+        "talk",
+    ]
 
 
 def test_watching_syncs_again_until_it_is_told_to_stop(environ, tmp_path):

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from types import FrameType
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wandb_mirror.mirror.report import SyncReport
 
 WITH_SKIPS, STOPPED = 3, 130
+STDERR = 2
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
@@ -196,10 +197,10 @@ def stopping_gently(mirror: Mirror) -> Iterator[None]:
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         if mirror.stop.is_set():
-            click.echo("wandb-mirror: stopped; the next sync goes on from here", err=True)
+            _say_at_once("wandb-mirror: stopped; the next sync goes on from here")
             os._exit(STOPPED)
         mirror.stop.set()
-        click.echo("stopping after the page in hand; Ctrl-C again stops at once", err=True)
+        _say_at_once("stopping after the page in hand; Ctrl-C again stops at once")
 
     before = {each: signal.signal(each, ask_to_stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -207,6 +208,15 @@ def stopping_gently(mirror: Mirror) -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _say_at_once(text: str) -> None:
+    """Write a line to stderr from a signal's handler.
+
+    Python's own stream refuses to be entered twice, and the signal may come while it is written to.
+    """
+    with suppress(OSError):
+        os.write(STDERR, f"{text}\n".encode())
 
 
 def print_report(wish: Wish, mirror: Mirror, report: SyncReport, *, as_json: bool) -> None:
