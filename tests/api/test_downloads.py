@@ -10,6 +10,7 @@ import pytest
 
 from mirror.making import TEAM
 from wandb_mirror import Api
+from wandb_mirror.api.manifest import ArtifactManifestEntry
 from wandb_mirror.errors import NotDownloaded, OnlyUpstream
 
 USUAL = f"{TEAM}/mnist-baselines"
@@ -144,3 +145,10 @@ def test_the_real_client_and_the_mirror_download_the_same_trees(stocked, real, f
     assert os.path.basename(ours.artifact(path)._default_root()) == os.path.basename(  # noqa: PTH119
         theirs._default_root()
     )
+
+
+def test_an_entry_of_no_version_says_where_to_take_one_from():
+    entry = ArtifactManifestEntry("a", "digest", None, None)
+    for ask in (entry.download, entry.parent_artifact):
+        with pytest.raises(NotImplementedError, match=r"artifact\.get_entry\(path\)"):
+            ask()

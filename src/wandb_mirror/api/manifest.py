@@ -11,6 +11,7 @@ from wandb_mirror.api.refusals import UPLOADS, refused
 from wandb_mirror.blobs.digest import Digest
 from wandb_mirror.blobs.files import FileOf
 
+NO_OWNER = "this entry belongs to no version; take it from one: artifact.get_entry(path)"
 ALGORITHM = "alg"
 """Under which an entry's ``extra`` says how its digest was made."""
 
@@ -59,7 +60,7 @@ class ArtifactManifestEntry:
         """
         del skip_cache, executor
         if self._owner is None:
-            raise NotImplementedError
+            raise NotImplementedError(NO_OWNER)
         folder = root or self._owner._default_root()
         file = self.as_file()
         need_references([file], folder, self._owner._path)
@@ -72,7 +73,7 @@ class ArtifactManifestEntry:
     def parent_artifact(self) -> Any:
         """Return the artifact that it is of."""
         if self._owner is None:
-            raise NotImplementedError
+            raise NotImplementedError(NO_OWNER)
         return self._owner
 
     @property
