@@ -180,6 +180,17 @@ def test_a_long_history_of_an_ended_run_takes_no_page(tmp_path):
         assert not any("authorization" in each.headers for each in box.requests if is_export(each))
 
 
+@pytest.mark.parametrize("lacks", [frozenset(), frozenset({"Run.parquetHistory"})])
+def test_runs_that_turn_out_to_be_in_no_file_share_requests_for_their_pages(tmp_path, lacks):
+    world = make_world(projects=1, runs=8, steps=600)
+    for run in world.projects[0].live_runs:
+        world.finish(run)
+    with Sandbox(world, exports="off", lacks=lacks) as box:
+        pull(tmp_path / "m", box, **{"history.exports_from": 500})
+        sent = Counter(each.operation for each in box.requests)
+    assert (sent["Exports"], sent["Steps"]) == (1, 3)  # three runs have 1,800 of 2,000 lines
+
+
 def test_a_server_without_exports_is_read_by_pages(odd, by_pages, tmp_path):
     with Sandbox(odd, lacks=frozenset({"Run.parquetHistory"})) as box:
         assert rows(pull(tmp_path / "m", box), VALUES) == by_pages[0]

@@ -131,7 +131,8 @@ def kill_and_finish(tmp_path, start, where, number):
     assert_equal(mirror.published_path, start.wanted / "wandb.duckdb")
     requests = start.box.requests
     twice = count_twice(requests[before:killed], requests[killed:])
-    assert twice["config and summary"] <= WORKERS
+    assert max(twice.values()) <= WORKERS
+    assert not list(folder.glob("*.journal"))
     return sum(twice.values())
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from wandb_mirror.history.columns import StepsPage, no_steps
 from wandb_mirror.kinds import KINDS
@@ -30,8 +31,16 @@ from wandb_mirror.warehouse.warehouse import Warehouse
 
 FAR_BEHIND = 10_000
 """Lines that a history lacks which was read in part, and from where files are read instead."""
-Start = tuple[int, bool, int | None]
-"""The step from which a run is read, whether it has ended, and its lines as the listing counts."""
+
+
+class Start(NamedTuple):
+    """From where a run is read, and what its listing says."""
+
+    step: int
+    has_ended: bool
+    line_count: int | None
+    told: str
+    """All that tells whether the run gave a sign of life since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,42 +62,43 @@ class Readings:
             return
         starts = self._plan(kind, scope)
         marks = self.warehouse.load_marks(
-            scope.project_id or "", [run_id for run_id, (start, *_) in starts.items() if start]
+            scope.project_id or "", [run_id for run_id, start in starts.items() if start.step]
         )
         self.keeper.marks = dict(marks)
         readings = []
-        for run_id, (start, has_ended, count) in starts.items():
-            missing = count if count is None or start == 0 else max(0, count - start)
-            from_files = self._may_have_exports(kind, missing, is_new=start == 0)
-            pages_from = min(start, marks.get(run_id, (0,))[0])  # one row may be another by now
-            readings.append(
-                Reading(
-                    run_id,
-                    0 if from_files else pages_from,
-                    has_ended,
-                    count,
-                    wants_exports=from_files,
-                    pages_from=pages_from,
-                    is_selected=bool(self.reach.metrics),
-                )
-            )
-        walked = walk_steps(kind, scope, readings, self.reach, len(readings))
+        for run_id, start in starts.items():
+            count = start.line_count
+            missing = count if count is None or start.step == 0 else max(0, count - start.step)
+            from_files = self._may_have_exports(kind, missing, is_new=start.step == 0)
+            first = min(start.step, marks.get(run_id, (0,))[0])  # one row may be another by now
+            reading = self._reading(run_id, start, 0 if from_files else first)
+            reading.wants_exports, reading.pages_from = from_files, first
+            readings.append(reading)
+        walked = walk_steps(
+            kind,
+            scope,
+            readings,
+            self.reach,
+            len(readings),
+            resumes=not self.is_full_refresh,
+        )
         found.seen[kind.plural] = walked.seen
         found.changed[kind.plural] = walked.changed
         if again := [run_id for run_id in starts if run_id in self.keeper.rewound]:
-            whole = [
-                Reading(
-                    run_id,
-                    0,
-                    starts[run_id][1],
-                    starts[run_id][2],
-                    is_selected=bool(self.reach.metrics),
-                )
-                for run_id in again
-            ]
+            whole = [self._reading(run_id, starts[run_id], 0) for run_id in again]
             walked = walk_steps(kind, scope, whole, self.reach, len(whole))
             found.changed[kind.plural] += walked.changed
             self.keeper.rewound.difference_update(again)
+
+    def _reading(self, run_id: str, start: Start, first: int) -> Reading:
+        return Reading(
+            run_id,
+            first,
+            start.has_ended,
+            start.line_count,
+            is_selected=bool(self.reach.metrics),
+            told=start.told,
+        )
 
     def _may_have_exports(self, kind: Kind, missing: int | None, *, is_new: bool) -> bool:
         """Tell whether it pays to look in files for lines that are missing.
@@ -119,8 +129,8 @@ class Readings:
                 own_key = row[parent.own_key]
                 cursor = None if self.is_full_refresh else cursors.get(own_key)
                 start = self.judge(kind, parent, row, cursor)
-                if start is not None and start[2] == 0:
-                    empty.append(_nothing_logged(scope, own_key, has_ended=start[1]))
+                if start is not None and start.line_count == 0:
+                    empty.append(_nothing_logged(scope, own_key, has_ended=start.has_ended))
                 elif start is not None:
                     made = row[parent.seek] if parent.seek else None
                     due.append((str(made or ""), own_key, start))
@@ -129,7 +139,7 @@ class Readings:
         due.sort(reverse=True)
         if not has_windows(self.reach.upstream, kind):
             # What samples hold back shows in counts of the whole run alone.
-            return {own_key: (0, has_ended, count) for _, own_key, (_, has_ended, count) in due}
+            return {own_key: start._replace(step=0) for _, own_key, start in due}
         return {own_key: start for _, own_key, start in due}
 
     def judge(
@@ -139,8 +149,11 @@ class Readings:
         count = row[kind.counted_by] if kind.counted_by else None
         state, live_states = kind.live_while or ("", frozenset())
         has_ended = row[state] not in live_states and not self._may_lag(parent, row)
-        start = judge_history(cursor, line_count=count, has_ended=has_ended)
-        return None if start is None else (start, has_ended, count)
+        step = judge_history(cursor, line_count=count, has_ended=has_ended)
+        if step is None:
+            return None
+        told = "\n".join(str(row[name]) for name in [*_times_of(parent), state] if name)
+        return Start(step, has_ended, count, f"{count}\n{has_ended}\n{told}")
 
     def _may_lag(self, parent: Kind, row: Row) -> bool:
         """Tell whether upstream may not yet show all that a run logged, though it has ended.

@@ -62,6 +62,8 @@ class Reading:
     """The step from which pages are read where there are no files: all before it is stored."""
     is_selected: bool = False
     """Whether only some metrics are wanted."""
+    told: str = ""
+    """What the listing said of the run; as long as it says the same, windows stay what they are."""
     way: Way = "window"
     metrics: Mapping[str, int] | None = None
     """Where rows come metric by metric: how many values upstream counts of each."""

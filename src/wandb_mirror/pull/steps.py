@@ -21,6 +21,7 @@ from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull import exports
 from wandb_mirror.pull.exports import Asked, Exported, find_exports
 from wandb_mirror.pull.files import FileQueue
+from wandb_mirror.pull.journal import Journal
 from wandb_mirror.pull.pool import Pool
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.reading import FEWEST_ROWS, Reading
@@ -39,18 +40,30 @@ Result = Windows | Asked | Exported
 
 
 def walk_steps(
-    kind: Kind, scope: ScopeOf, readings: Iterable[Reading], reach: Reach, total: int | None
+    kind: Kind,
+    scope: ScopeOf,
+    readings: Iterable[Reading],
+    reach: Reach,
+    total: int | None,
+    *,
+    resumes: bool = False,
 ) -> Walked:
-    """Read and save what is missing of the histories of one project's runs."""
+    """Read and save what is missing of the histories of one project's runs.
+
+    ``resumes``: windows that an earlier walk fetched and did not save may be taken.
+    """
     task = f"{scope} {kind.plural}"
     reach.progress.begin(task, total)
     exports.remove_leftovers(reach.scratch)
-    walk = _Walk(kind, scope, reach, iter(readings), task, FileQueue(kind, scope, reach))
+    journal = Journal(reach.scratch, kind, scope.project_id or "", resumes=resumes)
+    walk = _Walk(kind, scope, reach, iter(readings), task, FileQueue(kind, scope, reach), journal)
+    is_over = False
     try:
         with Pool[Result](reach.workers, reach.stop) as pool:
             walk.run(pool)
+        is_over = True
     finally:
-        walk.end()
+        walk.end(is_over=is_over)
         reach.progress.end(task)
     return Walked(seen=walk.seen, changed=walk.changed, set_aside=walk.set_aside)
 
@@ -65,10 +78,12 @@ class _Walk:
     new: Iterator[Reading]
     task: str
     files: FileQueue
+    journal: Journal
     seen: int = 0
     changed: int = 0
     set_aside: int = 0
-    _next: Reading | None = None
+    _waiting: deque[Reading] = field(default_factory=deque)
+    """Runs to be read from their start, before those that nobody has looked at yet."""
     _going_on: deque[list[Reading]] = field(default_factory=deque)
     _pages: list[StepsPage] = field(default_factory=list)
     _reached: dict[str, int] = field(default_factory=dict)
@@ -103,20 +118,19 @@ class _Walk:
         group: list[Reading] = []
         if self._going_on:
             group = self._going_on.popleft()
-        elif not self.files.waits:
+        elif self._waiting or not self.files.waits:
             group = self._new_group()
         if not group:
             return None
         if group[0].wants_exports:
             return partial(find_exports, *here, group)
-        return partial(fetch_windows, *here, group, [reading.window() for reading in group])
+        return partial(fetch_windows, *here, self.journal, group)
 
     def _new_group(self) -> list[Reading]:
         """Return the runs to ask for in one request: short ones together."""
         group: list[Reading] = []
         lines = 0
-        while (reading := self._next or next(self.new, None)) is not None:
-            self._next = None
+        while (reading := self._peek()) is not None:
             reading.rows = reading.rows or self.kind.page_size
             expected = reading.rows if reading.line_count is None else reading.line_count
             most_lines, most_runs = WINDOWS_A_REQUEST * self.kind.page_size, RUNS_A_REQUEST
@@ -124,11 +138,16 @@ class _Walk:
                 most_lines, most_runs = exports.LINES_TOGETHER, exports.RUNS_TOGETHER
             is_full = lines + expected > most_lines or len(group) == most_runs
             if group and (is_full or group[0].wants_exports != reading.wants_exports):
-                self._next = reading
                 break
-            group.append(reading)
+            group.append(self._waiting.popleft())
             lines += max(expected, 1)
         return group
+
+    def _peek(self) -> Reading | None:
+        """Return the run that comes next, without taking it."""
+        if not self._waiting and (reading := next(self.new, None)) is not None:
+            self._waiting.append(reading)
+        return self._waiting[0] if self._waiting else None
 
     def _take(self, fetched: Result) -> None:
         """Move on by what came."""
@@ -152,7 +171,7 @@ class _Walk:
             )
         else:
             reading.next_step = reading.pages_from
-            self._going_on.append([reading])
+            self._waiting.append(reading)
 
     def _take_exported(self, exported: Exported) -> None:
         """Go on behind rows that came from files."""
@@ -259,10 +278,13 @@ class _Walk:
             or monotonic() - self._saved_at >= SECONDS_TOGETHER
         )
 
-    def end(self) -> None:
+    def end(self, *, is_over: bool) -> None:
         """Save the pages that wait, and remove the files that were not read."""
-        self.save()
-        self.files.close()
+        try:
+            self.save()
+        finally:
+            self.files.close()
+            self.journal.close(is_over=is_over)
 
     def save(self) -> None:
         """Save the pages that wait."""
@@ -271,4 +293,5 @@ class _Walk:
         self._lines = self._bytes = 0
         if pages:
             self.reach.keeper.save_steps(self.kind, self.scope, pages)
+            self.journal.forget((page.run_id, page.min_step) for page in pages)
         self._saved_at = monotonic()

@@ -10,6 +10,7 @@ from wandb_mirror.history.lines import parse_steps
 from wandb_mirror.history.select import select_metrics
 from wandb_mirror.kinds.pages import ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.pull.journal import Journal
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.reading import Answer, Reading
 from wandb_mirror.upstream.steps import fetch_steps
@@ -26,11 +27,15 @@ class Windows:
 
 
 def fetch_windows(
-    kind: Kind, scope: ScopeOf, reach: Reach, readings: list[Reading], asked: list[StepsRequest]
+    kind: Kind, scope: ScopeOf, reach: Reach, journal: Journal, readings: Sequence[Reading]
 ) -> Windows:
-    """Fetch one window of each reading; what concerns these runs alone is returned, not raised."""
+    """Fetch one window of each reading; what concerns these runs alone is returned, not raised.
+
+    What the journal holds is not asked for, and what is asked for goes into the journal.
+    """
+    asked = [reading.window() for reading in readings]
     try:
-        replies = fetch_steps(reach.upstream, kind, scope, asked)
+        asked, replies = _fetch(kind, scope, reach, journal, readings, asked)
         answers = [
             _read(each, reply, reach.metrics) for each, reply in zip(asked, replies, strict=True)
         ]
@@ -43,6 +48,27 @@ def fetch_windows(
     except Skip as error:
         return Windows(readings, asked, problem=error)
     return Windows(readings, asked, answers)
+
+
+def _fetch(
+    kind: Kind,
+    scope: ScopeOf,
+    reach: Reach,
+    journal: Journal,
+    readings: Sequence[Reading],
+    asked: Sequence[StepsRequest],
+) -> tuple[list[StepsRequest], list[StepsReply]]:
+    """Return a reply for each reading, with the request that it answers."""
+    found = [journal.find(*each) for each in zip(readings, asked, strict=True)]
+    missing = [number for number, each in enumerate(found) if each is None]
+    if missing:
+        wanted = [asked[number] for number in missing]
+        replies = fetch_steps(reach.upstream, kind, scope, wanted)
+        for number, request, reply in zip(missing, wanted, replies, strict=True):
+            journal.keep(readings[number], request, reply)
+            found[number] = (request, reply)
+    pairs = [each for each in found if each is not None]
+    return [request for request, _ in pairs], [reply for _, reply in pairs]
 
 
 def _read(asked: StepsRequest, reply: StepsReply, metrics: Sequence[str]) -> Answer:
