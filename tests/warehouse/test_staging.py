@@ -11,6 +11,7 @@ import pytest
 from wandb_mirror.history.columns import ExportedFiles, StagedSteps
 from wandb_mirror.settings import WarehouseSettings
 from wandb_mirror.warehouse.engine import Database
+from wandb_mirror.warehouse.rows import append
 from wandb_mirror.warehouse.staging import WIDEST, Staging
 from wandb_mirror.warehouse.tables import create_tables
 
@@ -36,17 +37,17 @@ def write(folder, run_no, *tables, stop=None):
 def stored(staging, *run_nos):
     """Return the rows of history that are there once some staged runs were inserted."""
     numbers = {}
-    inserted = list(
-        staging.insert(
-            run_nos,
-            lambda paths: [numbers.setdefault(path, len(numbers)) for path in paths] and numbers,
-        )
-    )
+    values = 0
+    for rows in staging.rows(run_nos):
+        for path in rows.columns:
+            numbers.setdefault(path, len(numbers))
+        append(staging.database, rows, numbers)
+        values += rows.values
     names = {number: path for path, number in numbers.items()}
     found = staging.database.rows(
         "SELECT run_no, key_no, step, value FROM _data.history WHERE json IS NULL ORDER BY ALL"
     )
-    assert sum(each.values for each in inserted) == len(found)
+    assert values == len(found)
     return {(run_no, names[key], step): value for run_no, key, step, value in found}
 
 

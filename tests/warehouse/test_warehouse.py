@@ -22,6 +22,7 @@ from wandb_mirror.kinds.pages import HistoryCursor
 from wandb_mirror.query.published import Published
 from wandb_mirror.settings import HistorySettings, RunsSettings, Settings
 from wandb_mirror.store.store import Store
+from wandb_mirror.warehouse import incoming
 from wandb_mirror.warehouse.engine import quote
 from wandb_mirror.warehouse.places import Census, Place, give_places
 from wandb_mirror.warehouse.warehouse import Warehouse
@@ -180,6 +181,41 @@ def test_any_split_into_pages_and_readings_gives_the_same_tables(tmp_path_factor
     for page in pages:
         split.publish(page)
     assert table(split) == table(once)
+
+
+DENSE = {
+    "same": [(step, {"a": step, "b": step / 3}) for step in range(9)],
+    "other order": [(step, {"b": 1e9 * step, "a": -step}) for step in range(1, 12, 2)],
+    "another metric": [(step, {"a": 1, "z": 2.5}) for step in range(8)],
+    "a hole": [(step, {"a": 1} if step == 3 else {"a": 2, "b": 3}) for step in range(9)],
+    "a text": [(step, {"a": "x" if step == 3 else 4, "b": 5}) for step in range(9)],
+    "not finite": [(step, {"a": math.nan, "b": -math.inf}) for step in range(9)],
+    "nothing": [],
+}
+
+
+def test_whole_histories_of_plain_numbers_are_kept_as_all_others_are(tmp_path, monkeypatch):
+    found = []
+    for fewest in (1, 10**9):
+        monkeypatch.setattr(incoming, "FEWEST_ROWS", fewest)
+        place = Place2(tmp_path / f"{fewest}")
+        place.runs(*DENSE)
+        for changed in ({}, {"same": DENSE["a text"], "a text": DENSE["same"]}):
+            with place.store() as store, place.open(store) as warehouse:
+                warehouse.take(store)
+                told = changed or DENSE
+                warehouse.save_steps([whole(run_id, rows) for run_id, rows in told.items()])
+                is_early = "history_1" in {
+                    name
+                    for (name,) in warehouse.database.rows("SELECT table_name FROM duckdb_tables()")
+                }
+                assert is_early == (fewest == 1 or bool(changed))
+                warehouse.publish()
+            found.append(place.ask("SELECT * FROM metrics ORDER BY ALL"))
+            found.append(place.ask('SELECT * FROM "team/vision".history ORDER BY ALL'))
+            found.append(place.ask("SELECT * FROM metric_stats ORDER BY ALL"))
+            found.append(place.ask("SELECT run_id, history_rows, last_step FROM runs ORDER BY ALL"))
+    assert list(map(repr, found[:8])) == list(map(repr, found[8:]))
 
 
 def test_a_shorter_history_leaves_nothing_of_the_longer_one(place):

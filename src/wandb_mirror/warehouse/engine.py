@@ -102,13 +102,13 @@ class Database:
             self.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM {view}")
 
     @contextmanager
-    def given(self, incoming: pa.Table) -> Iterator[str]:
+    def given(self, incoming: pa.Table, name: str = "incoming") -> Iterator[str]:
         """Make an Arrow table readable under the name that is yielded."""
-        self._connection.register("incoming", incoming)
+        self._connection.register(name, incoming)
         try:
-            yield "incoming"
+            yield name
         finally:
-            self._connection.unregister("incoming")
+            self._connection.unregister(name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

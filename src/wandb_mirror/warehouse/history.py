@@ -15,8 +15,17 @@ from wandb_mirror.history.columns import Column, StepColumns, StepsPage
 from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus
 from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.engine import Database
-from wandb_mirror.warehouse.incoming import joined, joined_json, repeated, steps_table
+from wandb_mirror.warehouse.incoming import (
+    Arrived,
+    joined,
+    joined_json,
+    repeated,
+    rows_table,
+    steps_table,
+    whole_rows,
+)
 from wandb_mirror.warehouse.numbers import Numbers
+from wandb_mirror.warehouse.rows import Rows, append
 from wandb_mirror.warehouse.staging import Staging
 from wandb_mirror.warehouse.wide import Wide
 
@@ -85,34 +94,43 @@ class History:
                 numbers[(project_id, run_id)] = number
         run_nos = [numbers[(page.project_id, page.run_id)] for page in pages]
         stored = self._clear_ranges(pages, run_nos)
-        values = self._insert(pages, run_nos)
+        arrived = list(zip(pages, run_nos, strict=True))
         filled: set[int] = set()
-        staged = [each for each in zip(pages, run_nos, strict=True) if each[0].staged]
-        if staged:
-            project_no = self._numbers.project(staged[0][0].project_id)
-            values += self._insert_staged(project_no, staged, filled)
+        values = self._insert_rows(arrived, filled)
         self._move_cursors(pages, run_nos, stored)
         self._mark_stale(set(run_nos), filled)
         return values
 
-    def _insert_staged(
-        self, project_no: int, staged: Sequence[tuple[StepsPage, int]], filled: set[int]
-    ) -> int:
-        """Append what was staged of a project's runs; return how many values there were.
+    def _insert_rows(self, arrived: Sequence[Arrived], filled: set[int]) -> int:
+        """Append all pages; return how many values there were.
 
-        Runs that came whole get their rows of the wide table with it, where that can be.
+        ``filled``: gets the runs that came whole and have their rows of the wide table with it.
         """
-        whole = {run_no for page, run_no in staged if page.max_step is None}
-        wide = Wide(self._database, self._settings, project_no, ())
         values = 0
-        for each in self.staging.insert(
-            [run_no for _, run_no in staged],
-            lambda paths: self._numbers.keys(project_no, METRIC, paths),
-        ):
-            values += each.values
-            if each.run_nos <= whole and wide.fill_early(each.source, each.columns, each.run_nos):
-                filled.update(each.run_nos)
-        return values
+        if staged := [each for each in arrived if each[0].staged]:
+            project_no = self._numbers.project(staged[0][0].project_id)
+            whole = {run_no for page, run_no in staged if page.max_step is None}
+            for rows in self.staging.rows([run_no for _, run_no in staged]):
+                values += self._append(project_no, rows, filled, whole=whole)
+        taken = {run_no for _, run_no in staged}
+        for together in whole_rows(arrived):
+            table, columns = rows_table(together)
+            whole = {run_no for _, run_no in together}
+            with self._database.given(table, "arrived") as source:
+                rows = Rows(source, columns, frozenset(whole), table.num_rows * len(columns))
+                project_no = self._numbers.project(together[0][0].project_id)
+                values += self._append(project_no, rows, filled, whole=whole)
+            taken |= whole
+        return values + self._insert([each for each in arrived if each[1] not in taken])
+
+    def _append(self, project_no: int, rows: Rows, filled: set[int], *, whole: set[int]) -> int:
+        keys = self._numbers.keys(project_no, METRIC, rows.columns)
+        append(self._database, rows, keys)
+        columns = {keys[path]: own for path, own in rows.columns.items()}
+        wide = Wide(self._database, self._settings, project_no, ())
+        if rows.run_nos <= whole and wide.fill_early(rows.source, columns, rows.run_nos):
+            filled.update(rows.run_nos)
+        return rows.values
 
     def _mark_stale(self, run_nos: set[int], filled: set[int]) -> None:
         """Note what is to be made anew of runs: all, or all but rows that were filled in early."""
@@ -145,8 +163,9 @@ class History:
             self._database.run(f"DELETE FROM _data.steps WHERE {condition}")
         return set(last)
 
-    def _insert(self, pages: Sequence[StepsPage], run_nos: Sequence[int]) -> int:
-        """Append all pages as two Arrow tables; return how many values there were."""
+    def _insert(self, arrived: Sequence[Arrived]) -> int:
+        """Append pages as two Arrow tables; return how many values there were."""
+        pages, run_nos = [page for page, _ in arrived], [run_no for _, run_no in arrived]
         contents = [page.content for page in pages]
         self._database.insert("_data.steps", steps_table(run_nos, contents))
         values = self._values_table(run_nos, [page.project_id for page in pages], contents)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
 import pyarrow as pa
 
-from wandb_mirror.history.columns import Column, StepColumns
+from wandb_mirror.history.columns import Column, StepColumns, StepsPage
+
+FEWEST_ROWS, WIDEST = 2_000, 300
+"""Rows with the same metrics that are worth statements of their own, and how many metrics."""
+Arrived = tuple[StepsPage, int]
+"""A page and the number of its run."""
 
 
 def steps_table(run_nos: Sequence[int], contents: Sequence[StepColumns]) -> pa.Table:
@@ -22,6 +28,48 @@ def steps_table(run_nos: Sequence[int], contents: Sequence[StepColumns]) -> pa.T
             "runtime": joined([content.runtimes for content in contents], pa.float64()),
         }
     )
+
+
+def whole_rows(pages: Sequence[Arrived]) -> list[list[Arrived]]:
+    """Return the pages that are a run's whole history and have plain numbers at every step.
+
+    Those of a project with the same metrics are together; few rows of a sort are left out.
+    """
+    pages_of = Counter(run_no for _, run_no in pages)
+    found: dict[tuple[str, frozenset[str]], list[Arrived]] = {}
+    for page, run_no in pages:
+        is_whole = page.min_step == 0 and page.max_step is None and pages_of[run_no] == 1
+        if is_whole and _lies_in_rows(page.content):
+            paths = frozenset(column.path for column in page.content.columns)
+            found.setdefault((page.project_id, paths), []).append((page, run_no))
+    return [
+        together
+        for together in found.values()
+        if sum(len(page.content.steps) for page, _ in together) >= FEWEST_ROWS
+    ]
+
+
+def _lies_in_rows(content: StepColumns) -> bool:
+    length = len(content.steps)
+    return 0 < len(content.columns) <= WIDEST and all(
+        column.json is None and len(column.steps) == length for column in content.columns
+    )
+
+
+def rows_table(pages: Sequence[Arrived]) -> tuple[pa.Table, dict[str, str]]:
+    """Return pages that lie in rows and have the same metrics; the other is which column is whose.
+
+    The first columns are those of ``steps``.
+    """
+    table = steps_table([run_no for _, run_no in pages], [page.content for page, _ in pages])
+    by_path: dict[str, list[pa.Array]] = {}
+    for page, _ in pages:
+        for column in page.content.columns:
+            by_path.setdefault(column.path, []).append(column.values)
+    columns = {path: f"c{place}" for place, path in enumerate(by_path)}
+    for path, arrays in by_path.items():
+        table = table.append_column(columns[path], joined(arrays, pa.float64()))
+    return table, columns
 
 
 def joined(arrays: Sequence[pa.Array], kind: pa.DataType) -> pa.Array:

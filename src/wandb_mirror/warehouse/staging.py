@@ -7,7 +7,7 @@ value; a statement that fails says nothing of which file was at fault, so then a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -25,6 +25,7 @@ from wandb_mirror.history.columns import (
 from wandb_mirror.history.flatten import EXACT
 from wandb_mirror.jsontext import dumps
 from wandb_mirror.warehouse.engine import Database, quote
+from wandb_mirror.warehouse.rows import Rows
 
 PLACE = "file_index"
 """DuckDB's own column of a file's place; a file that has a column of that name is not plain."""
@@ -43,18 +44,6 @@ class StagedTable:
     columns: Mapping[str, str]
     """A metric's path, as a JSON array, to its column."""
     run_nos: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Inserted:
-    """Staged rows that were appended: run_no, step, timestamp, runtime, a column a metric."""
-
-    source: str
-    """What they are selected from."""
-    columns: Mapping[int, str]
-    """A metric's number to its column."""
-    run_nos: frozenset[int]
-    values: int
 
 
 @dataclass(slots=True)
@@ -196,40 +185,22 @@ class Staging:
         )
         return {run_no for (run_no,) in rows}
 
-    def insert(
-        self, run_nos: Collection[int], to_keys: Callable[[Iterable[str]], Mapping[str, int]]
-    ) -> Iterator[Inserted]:
-        """Append the rows of staged runs to the tables of history, inside the caller's transaction.
-
-        Yields once a table: then the caller may take of it what else is to be made of it.
-        """
+    def rows(self, run_nos: Collection[int]) -> Iterator[Rows]:
+        """Yield what was staged of some runs, a table after another."""
         for table in self.tables:
             chosen = table.run_nos.intersection(run_nos)
             if not chosen:
                 continue
-            condition = f"run_no IN ({', '.join(map(str, sorted(chosen)))})"
+            listed = ", ".join(map(str, sorted(chosen)))
+            source = f"(SELECT * FROM {table.name} WHERE run_no IN ({listed}))"
             counted = ", ".join(["count(*)", *(f"count({own})" for own in table.columns.values())])
-            [(_, *counts)] = self.database.rows(
-                f"SELECT {counted} FROM {table.name} WHERE {condition}"
-            )
-            there = [path for path, count in zip(table.columns, counts, strict=True) if count]
-            keys = to_keys(there)
-            columns = {keys[path]: table.columns[path] for path in there}
-            self.database.run(
-                "INSERT INTO _data.steps SELECT run_no, step, timestamp, runtime "
-                f"FROM {table.name} WHERE {condition}"
-            )
-            if columns:
-                self.database.run(
-                    "INSERT INTO _data.history "
-                    + " UNION ALL ".join(
-                        f"SELECT run_no, {key_no}, step, {own}, NULL FROM {table.name} "
-                        f"WHERE {own} IS NOT NULL AND {condition}"
-                        for key_no, own in columns.items()
-                    )
-                )
-            source = f"(SELECT * FROM {table.name} WHERE {condition})"
-            yield Inserted(source, columns, chosen, sum(counts))
+            [(_, *counts)] = self.database.rows(f"SELECT {counted} FROM {source}")
+            there = {
+                path: own
+                for (path, own), count in zip(table.columns.items(), counts, strict=True)
+                if count
+            }
+            yield Rows(source, there, chosen, sum(counts))
 
 
 def _plain_columns(

@@ -1,0 +1,37 @@
+"""Histories that lie as rows, a column a metric: from there they go to both tables of history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wandb_mirror.warehouse.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of some runs that have the same metrics: run_no, step, timestamp, runtime, metrics."""
+
+    source: str
+    """What they are selected from."""
+    columns: Mapping[str, str]
+    """A metric's path, as a JSON array, to its column of doubles; each holds a value."""
+    run_nos: frozenset[int]
+    """The runs, whose rows stand one run after another, each in the order of steps."""
+    values: int
+
+
+def append(database: Database, rows: Rows, keys: Mapping[str, int]) -> None:
+    """Append rows to ``steps`` and, metric by metric, to ``history``."""
+    database.run(
+        f"INSERT INTO _data.steps SELECT run_no, step, timestamp, runtime FROM {rows.source}"
+    )
+    if rows.columns:
+        database.run(
+            "INSERT INTO _data.history "
+            + " UNION ALL ".join(
+                f"SELECT run_no, {keys[path]}, step, {own}, NULL FROM {rows.source} "
+                f"WHERE {own} IS NOT NULL"
+                for path, own in rows.columns.items()
+            )
+        )
