@@ -69,6 +69,10 @@ def soak_crashes(requests: Mapping[str, int], commits: int, **size: int) -> None
             kill_at(name, start, "commit", commits)
         for where in ("copied", "renaming", "renamed"):
             kill_at("an old mirror", starts["an old mirror"], where, 1)
+    with kill.exporting(runs=4 * size["runs"]) as box, tempfile.TemporaryDirectory() as place:
+        start = kill.sync_unbroken(box, None, Path(place) / "fresh", **kill.BY_FILES)
+        for where in ("file", "commit"):
+            kill_at("nothing, by exported files", start, where, commits)
 
 
 def kill_at(name: str, start: kill.Start, where: str, wanted: int) -> None:

@@ -1,11 +1,13 @@
 """A sync in a process of its own that kills itself: after a commit, or before a request.
 
-Called as ``sync_and_die.py FOLDER BASE_URL API_KEY WHERE NUMBER``; WHERE is ``commit``,
-``request``, or a step of publishing: ``copied``, ``renaming`` or ``renamed``.
+Called as ``sync_and_die.py FOLDER BASE_URL API_KEY SETTINGS WHERE NUMBER``; SETTINGS is JSON, WHERE
+is ``commit``, ``request``, ``file`` for a file of a history that was fetched, or a step of
+publishing: ``copied``, ``renaming`` or ``renamed``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wandb_mirror.mirror.mirror import Mirror
+from wandb_mirror.pull.kept_files import KeptFiles
 from wandb_mirror.upstream.client import Client
 from wandb_mirror.warehouse import publish
 
@@ -52,16 +55,17 @@ class Fuse:
         return burning
 
 
-def main(folder: str, base_url: str, api_key: str, where: str, number: str) -> None:
+def main(folder: str, base_url: str, api_key: str, overrides: str, where: str, number: str) -> None:
     """Sync once, or die."""
     fuse = Fuse(int(number))
     environ = {"WANDB_API_KEY": api_key, "WANDB_BASE_URL": base_url, "HOME": folder}
-    overrides = {"runs.max_columns": 40}
-    mirror = Mirror.open(folder, environ=environ, overrides=overrides)
+    mirror = Mirror.open(folder, environ=environ, overrides=json.loads(overrides))
     if where == "commit":
         mirror.on_commit = fuse
     elif where == "request":
         Client.execute = fuse.before(Client.execute)
+    elif where == "file":
+        KeptFiles._fetch = fuse.after(KeptFiles._fetch)
     elif where == "copied":
         publish.copy_file = fuse.after(publish.copy_file)
     elif where == "renaming":

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from mirror.making import (
     make_world,
     open_mirror,
 )
-from wandb_mirror.sandbox import Sandbox
+from wandb_mirror.sandbox import ExportShape, Sandbox
 from wandb_mirror.settings import UpstreamSettings
 
 DRIVER = Path(__file__).with_name("sync_and_die.py")
@@ -28,6 +29,8 @@ COMMITS = 6
 WORKERS = UpstreamSettings().workers
 REQUESTS = 4
 """Places tried from each start, the first and the last among them."""
+FILES = 3
+BY_FILES = {"history.exports_from": 1}
 
 
 def change(world):
@@ -56,18 +59,22 @@ class Start:
     wanted: Path
     places: dict[str, int]
     """How often a sync comes by each place."""
+    overrides: dict[str, int]
 
 
-def sync_unbroken(box, old, folder):
+def sync_unbroken(box, old, folder, **overrides):
     """Sync to the end, counting the places where it could have been killed."""
     if old is not None:
         shutil.copytree(old, folder)
-    mirror = open_mirror(folder, box)
+    mirror = open_mirror(folder, box, overrides=overrides)
     commits = []
     mirror.on_commit = commits.append
+    before = len(box.requests)
     report = mirror.sync([TEAM])
     assert report.retries == 0
-    return Start(box, old, folder, {"commit": len(commits), "request": report.requests})
+    files = sum(each.operation == "export" for each in box.requests[before:])
+    places = {"commit": len(commits), "request": report.requests, "file": files}
+    return Start(box, old, folder, places, {"runs.max_columns": 40, **overrides})
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +91,36 @@ def starts(tmp_path_factory):
         }
 
 
-def sync_and_die(folder, box, where, number):
+@contextmanager
+def exporting(runs):
+    """Serve a world whose histories are in three files each, a quarter with more than numbers."""
+    world = make_world(runs=runs)
+    for number, path in enumerate([*first_runs(world), *first_runs(world, 1)]):
+        if number % 4 == 0:
+            world.log(path, {"word": "text"})
+        world.finish(path)
+    with Sandbox(world, exports="ready", export_shape=ExportShape(rows_per_file=12)) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Return an empty folder."""
+    with exporting(runs=6) as box:
+        folder = tmp_path_factory.mktemp("exported") / "fresh"
+        yield sync_unbroken(box, None, folder, **BY_FILES)
+
+
+def sync_and_die(folder, start, where, number):
     """Run the driver until it kills itself."""
-    command = [sys.executable, str(DRIVER), str(folder), box.base_url, box.api_key, where]
+    box = start.box
+    command = [sys.executable, str(DRIVER), str(folder), box.base_url, box.api_key]
     done = subprocess.run(
-        [*command, str(number)], capture_output=True, text=True, timeout=60, check=False
+        [*command, json.dumps(start.overrides), where, str(number)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -96,6 +128,8 @@ def sync_and_die(folder, box, where, number):
 def asked_for(served):
     """Return what of config, summary and history a request asks for."""
     given = served.variables
+    if served.operation == "export":
+        return {served.document.partition("?")[0]}
     if served.operation == "Steps":
         number = sum(name.startswith("run_id_") for name in given)
         return {(given[f"run_id_{each}"], given[f"min_{each}"]) for each in range(number)}
@@ -107,7 +141,7 @@ def count_twice(first, second):
     """Return how many pages of each sort were fetched once too often."""
     again = set().union(*map(asked_for, second))
     found = [each for each in first if not again.isdisjoint(asked_for(each))]
-    history = sum(each.operation == "Steps" for each in found)
+    history = sum(each.operation in ("Steps", "export") for each in found)
     return {"config and summary": len(found) - history, "history": history}
 
 
@@ -120,9 +154,9 @@ def kill_and_finish(tmp_path, start, where, number):
     before = len(start.box.requests)
     if start.folder is not None:
         shutil.copytree(start.folder, folder)
-    sync_and_die(folder, start.box, where, number)
+    sync_and_die(folder, start, where, number)
     killed = len(start.box.requests)
-    mirror = open_mirror(folder, start.box)
+    mirror = open_mirror(folder, start.box, overrides=start.overrides)
     if mirror.published_path.exists():
         with mirror.read() as published:
             assert_consistent(published)
@@ -132,7 +166,7 @@ def kill_and_finish(tmp_path, start, where, number):
     requests = start.box.requests
     twice = count_twice(requests[before:killed], requests[killed:])
     assert max(twice.values()) <= WORKERS
-    assert not list(folder.glob("*.journal"))
+    assert not [*folder.glob("*.journal"), *folder.glob("export-*")]
     return sum(twice.values())
 
 
@@ -153,6 +187,12 @@ def test_a_sync_killed_after_any_commit_is_finished_by_the_next(tmp_path, starts
 def test_a_sync_killed_before_any_request_is_finished_by_the_next(tmp_path, starts, start, share):
     number = spread(starts[start].places["request"], REQUESTS)[share]
     kill_and_finish(tmp_path, starts[start], "request", number)
+
+
+@pytest.mark.parametrize("share", range(FILES))
+def test_a_sync_killed_after_any_file_is_finished_by_the_next(tmp_path, exported, share):
+    assert exported.places["file"] > 4 * WORKERS
+    kill_and_finish(tmp_path, exported, "file", spread(exported.places["file"], FILES)[share])
 
 
 @pytest.mark.parametrize("where", ["copied", "renaming", "renamed"])

@@ -325,3 +325,13 @@ def test_what_was_used_is_counted():
     usage = client.usage
     assert (usage.requests, usage.retries, usage.throttled) == (2, 1, 0)
     assert usage.bytes_received == 11
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://h/a", "file:///etc/passwd", "https:///a", "http://[", "https://h:x/"]
+)
+def test_what_is_no_address_of_the_web_is_refused_and_not_tried(url):
+    script = Script(GOOD)
+    with pytest.raises(Refused, match="no address"):
+        client_of(script).download(url)
+    assert not script.requests

@@ -29,7 +29,10 @@ def fetch_reference(
     Raises ``BadName`` for what may not be fetched, ``OSError``, and what ``Client.download`` does.
     """
     reference = file.reference or ""
-    scheme = urlsplit(reference).scheme
+    try:
+        scheme = urlsplit(reference).scheme
+    except ValueError as error:
+        raise BadName(f"{reference} is no address: {error}") from error
     if scheme not in (LOCAL, *REMOTE):
         raise BadName(
             f"{reference} lies where only its own client gets at it; fetch it with a tool for "

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import mkstemp
 
 import pyarrow as pa
 
@@ -21,32 +19,14 @@ from wandb_mirror.history.exports import ExportedSteps
 from wandb_mirror.history.select import select_metrics
 from wandb_mirror.kinds.pages import ExportsReply, ScopeOf
 from wandb_mirror.kinds.spec import Kind
+from wandb_mirror.pull.kept_files import Fetched, KeptFiles
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.reading import Reading
 from wandb_mirror.upstream.exports import fetch_exports
-from wandb_mirror.upstream.transfers import download_into
 
 RUNS_TOGETHER, LINES_TOGETHER = 50, 100_000
 """A request asks for the files of so many runs: upstream lists each row that is in none."""
 NO_FILES = ExportsReply((), None, None, None)
-
-
-PREFIX, SUFFIX = "export-", ".parquet"
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """The files of one run; closed, they are gone from disk."""
-
-    paths: Sequence[str]
-    size: int
-    stop: int | None
-    """Rows from this step on are not asked of files."""
-    opened: ExitStack
-
-    def close(self) -> None:
-        """Remove the files."""
-        self.opened.close()
 
 
 @dataclass(slots=True)
@@ -104,18 +84,20 @@ def find_exports(kind: Kind, scope: ScopeOf, reach: Reach, readings: Sequence[Re
         return Asked(readings, [each.replies[0] for each in found])
 
 
-def fetch_files(kind: Kind, scope: ScopeOf, reach: Reach, exported: Exported) -> Exported:
+def fetch_files(
+    kind: Kind, scope: ScopeOf, reach: Reach, kept: KeptFiles, exported: Exported
+) -> Exported:
     """Fetch the files of a run; their addresses are asked for anew once, where they are expired."""
-    run_id = exported.reading.run_id
+    client, reading = reach.upstream.client, exported.reading
     try:
         try:
-            exported.fetched = _fetch(kind, reach, run_id, exported.reply)
+            exported.fetched = kept.fetch(client, reading, exported.reply)
         except BadRow:
             raise
         except Refused:
-            [reply] = fetch_exports(reach.upstream, kind, scope, [run_id])
-            exported.reading.heed(reply)
-            exported.fetched = _fetch(kind, reach, run_id, reply)
+            [reply] = fetch_exports(reach.upstream, kind, scope, [reading.run_id])
+            reading.heed(reply)
+            exported.fetched = kept.fetch(client, reading, reply)
     except (Skip, UpstreamBroken) as error:
         exported.is_over, exported.problem = True, str(error)
     return exported
@@ -134,8 +116,6 @@ def read_on(reach: Reach, exported: Exported) -> Exported:
         exported.inexact = exported.files.steps.inexact
     except Skip as error:
         exported.content, exported.is_over, exported.problem = None, True, str(error)
-    if exported.is_over:
-        fetched.close()
     return exported
 
 
@@ -145,31 +125,6 @@ def files_of(exported: Exported) -> ExportedFiles | None:
         return None
     fetched = exported.fetched
     return ExportedFiles(exported.reading.run_id, fetched.paths, fetched.stop)
-
-
-def remove_leftovers(folder: Path | None) -> None:
-    """Remove files that a process left behind that was killed; the mirror's lock is ours."""
-    if folder is not None:
-        for left in folder.glob(f"{PREFIX}*{SUFFIX}"):
-            left.unlink(missing_ok=True)
-
-
-def _fetch(kind: Kind, reach: Reach, run_id: str, reply: ExportsReply) -> Fetched:
-    with ExitStack() as opened:
-        paths, size = [], 0
-        for url in reply.urls:
-            descriptor, path = mkstemp(SUFFIX, PREFIX, reach.scratch)
-            opened.callback(Path(path).unlink, missing_ok=True)
-            with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor is no path)
-                download_into(reach.upstream.client, url, file)
-                if not file.tell():
-                    raise BadRow(kind.plural, run_id, "an exported file is empty")
-                size += file.tell()
-            paths.append(path)
-        stop = reply.first_live
-        if stop is None and reply.last_step is not None:
-            stop = reply.last_step + 1
-        return Fetched(paths, size, stop, opened.pop_all())
 
 
 def _open(run_id: str, fetched: Fetched) -> Files:

@@ -17,6 +17,7 @@ from wandb_mirror.history.columns import StagedSteps
 from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull.exports import Exported, fetch_files, files_of, read_on
+from wandb_mirror.pull.kept_files import Fetched, KeptFiles
 from wandb_mirror.pull.reach import Reach
 
 RUNS_A_WORKER = 2
@@ -35,6 +36,7 @@ class FileQueue:
     kind: Kind
     scope: ScopeOf
     reach: Reach
+    kept: KeptFiles
     _wanted: deque[Exported] = field(default_factory=deque)
     _fetched: list[Exported] = field(default_factory=list)
     _since: float = 0.0
@@ -45,6 +47,8 @@ class FileQueue:
     """Lines of the runs on disk."""
     _reading: int = 0
     """Runs of which pages are in memory."""
+    _read: list[Fetched] = field(default_factory=list)
+    """Files that were read to their ends, of which not all rows may be saved yet."""
     _cleaner: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="clean")
     )
@@ -78,7 +82,7 @@ class FileQueue:
         exported = self._wanted.popleft()
         self._on_disk[exported.reading.run_id] = exported
         self._lines = lines
-        return partial(fetch_files, self.kind, self.scope, self.reach, exported)
+        return partial(fetch_files, self.kind, self.scope, self.reach, self.kept, exported)
 
     def holds_back(self, exported: Exported) -> bool:
         """Take what a worker brings; True where nothing of the run has been read yet."""
@@ -118,15 +122,20 @@ class FileQueue:
                 self._let_go(exported)
         return list(zip(waiting, found, strict=True))
 
-    def close(self) -> None:
-        """Remove what lies on disk."""
-        for exported in list(self._on_disk.values()):
-            self._let_go(exported)
+    def forget_saved(self) -> None:
+        """Remove the files that were read: their rows are saved."""
+        for fetched in self._read:
+            self._cleaner.submit(fetched.remove)
+        self._read.clear()
+
+    def close(self, *, is_over: bool) -> None:
+        """Remove what lies on disk where all is read; else leave it to the next sync."""
         self._cleaner.shutdown(wait=True)
+        self.kept.close(is_over=is_over)
 
     def _let_go(self, exported: Exported) -> None:
-        """Remove a run's files."""
+        """Make room for another run's files; these are removed once their rows are saved."""
         if self._on_disk.pop(exported.reading.run_id, None) is not None:
             self._lines -= exported.lines
         if exported.fetched is not None:
-            self._cleaner.submit(exported.fetched.close)
+            self._read.append(exported.fetched)

@@ -96,8 +96,7 @@ class Journal:
         """
         self._lock = threading.Lock()
         self._folder = folder
-        name = f"{kind.plural}\0{project_id}".encode(errors="surrogatepass")
-        self._stem = f"{kind.plural}-{sha256(name).hexdigest()[:16]}"
+        self._stem = f"{kind.plural}-{name_of_project(kind, project_id)}"
         self._number = 0
         self._current: _Part | None = None
         self._parts: list[_Part] = []
@@ -178,6 +177,12 @@ class Journal:
                 part.remove()
             else:
                 part.close()
+
+
+def name_of_project(kind: Kind, project_id: str) -> str:
+    """Return what stands for a kind of a project in the names of files."""
+    name = f"{kind.plural}\0{project_id}".encode(errors="surrogatepass")
+    return sha256(name).hexdigest()[:16]
 
 
 def _remove_old(folder: Path) -> None:

@@ -22,6 +22,7 @@ from wandb_mirror.pull import exports
 from wandb_mirror.pull.exports import Asked, Exported, find_exports
 from wandb_mirror.pull.files import FileQueue
 from wandb_mirror.pull.journal import Journal
+from wandb_mirror.pull.kept_files import KeptFiles
 from wandb_mirror.pull.pool import Pool
 from wandb_mirror.pull.reach import Reach
 from wandb_mirror.pull.reading import FEWEST_ROWS, Reading
@@ -50,13 +51,14 @@ def walk_steps(
 ) -> Walked:
     """Read and save what is missing of the histories of one project's runs.
 
-    ``resumes``: windows that an earlier walk fetched and did not save may be taken.
+    ``resumes``: what an earlier walk fetched and did not save may be taken.
     """
     task = f"{scope} {kind.plural}"
     reach.progress.begin(task, total)
-    exports.remove_leftovers(reach.scratch)
-    journal = Journal(reach.scratch, kind, scope.project_id or "", resumes=resumes)
-    walk = _Walk(kind, scope, reach, iter(readings), task, FileQueue(kind, scope, reach), journal)
+    place = (reach.scratch, kind, scope.project_id or "")
+    journal = Journal(*place, resumes=resumes)
+    files = FileQueue(kind, scope, reach, KeptFiles(*place, resumes=resumes))
+    walk = _Walk(kind, scope, reach, iter(readings), task, files, journal)
     is_over = False
     try:
         with Pool[Result](reach.workers, reach.stop) as pool:
@@ -100,8 +102,8 @@ class _Walk:
             if not pool.under_way:
                 if self._take_staged():
                     continue
-                for _ in pool.drain(down_to=0):
-                    pass
+                list(pool.drain(down_to=0))  # nothing, unless somebody asks to stop
+                self.save()
                 return
             for fetched in pool.drain(down_to=pool.under_way - 1):
                 self._take(fetched)
@@ -279,11 +281,11 @@ class _Walk:
         )
 
     def end(self, *, is_over: bool) -> None:
-        """Save the pages that wait, and remove the files that were not read."""
+        """Save the pages that wait; where all is read, remove what lies on disk."""
         try:
             self.save()
         finally:
-            self.files.close()
+            self.files.close(is_over=is_over)
             self.journal.close(is_over=is_over)
 
     def save(self) -> None:
@@ -294,4 +296,5 @@ class _Walk:
         if pages:
             self.reach.keeper.save_steps(self.kind, self.scope, pages)
             self.journal.forget((page.run_id, page.min_step) for page in pages)
+        self.files.forget_saved()
         self._saved_at = monotonic()

@@ -271,7 +271,11 @@ class Client:
 
 def _check_address(url: str, host: str) -> None:
     """Refuse what is no address of the web."""
-    if urlsplit(url).scheme not in ("http", "https"):
+    try:
+        is_web = urlsplit(url).scheme in ("http", "https") and httpx.URL(url).host != ""
+    except (ValueError, httpx.InvalidURL):
+        is_web = False
+    if not is_web:
         raise Refused(f"{host} names a file by something that is no address")
 
 

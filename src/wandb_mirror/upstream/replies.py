@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from wandb_mirror.errors import (
     BadSettings,
@@ -110,7 +109,8 @@ def judge_status(status: int, headers: Mapping[str, str], host: str, body: bytes
             "WANDB_API_KEY or with 'wandb login'; 'wandb-mirror doctor' says which is in use"
         )
     if status < 400:  # noqa: PLR2004
-        target = urlsplit(headers.get("location") or "").netloc or "another place"
+        named = (headers.get("location") or "").split("/")[2:3]
+        target = "".join(named).rpartition("@")[2] or "another place"
         raise BadSettings(
             f"{host} redirects to {target} (HTTP {status}), where the key is not sent; "
             "set upstream.base_url to the server itself"
