@@ -20,8 +20,11 @@ from wandb_mirror.kinds import STORED
 from wandb_mirror.kinds.spec import Field, Kind, Type
 
 Node = dict[str, Any]
+Rows = Callable[[str], list[tuple[Any, ...]]]
+"""What asks the published file."""
 NOTHING = object()
 TEAM, ORGANIZATION = "team", "organization"
+JSONS = (Type.JSON, Type.JSON_TEXT, Type.YAML)
 KEPT = {"state": "COMMITTED", "orgEntity.name": ORGANIZATION}
 """Values that decide whether an object has children at all."""
 
@@ -49,8 +52,8 @@ class Maker:
         made = Made({"__typename": self._concrete(kind.upstream_type).name}, {})
         for each in kind.fields:
             found = self._type_at(kind, each)
-            wire, row = self._value(kind, each, found, number, edition)
-            _put(made.node, each.source, wire)
+            wire, row = self.value(kind, each, found, number, edition)
+            put(made.node, each.source, wire)
             made.row[each.column] = row
         if "__typename" in {each.source for each in kind.fields}:
             column = next(each.column for each in kind.fields if each.source == "__typename")
@@ -62,14 +65,26 @@ class Maker:
         schema = self.schema
         needed = {kind.own_key, kind.seek}
         first = {each.column: each.source.split(".")[0] for each in kind.fields}
-        kept = {first[column] for column in needed if column} | {"__typename"}
+        kept = {name for column, name in first.items() if column in needed} | {"__typename"}
         lacking = {name for name in first.values() if name not in kept}
-        found = schema.type_map[kind.upstream_type]
+        self._take_away(schema.type_map[kind.upstream_type], lacking)
+        return {column for column, name in first.items() if name in lacking}
+
+    def forget_listing(self, kind: Kind) -> None:
+        """Let the server lack what a kind is read from, in whatever way."""
+        found: Any = self.schema.query_type
+        for at in kind.path[:-1]:
+            found = graphql.get_named_type(found.fields[at.field].type)
+        ways = [each.field for each in (kind.path[-1], kind.sampled, kind.exports) if each]
+        assert found.fields.keys() >= set(ways)
+        self._take_away(found, set(ways))
+
+    def _take_away(self, found: Any, lacking: set[str]) -> None:
+        """Let the server's type, and whatever it may be, lack some fields."""
         types = {found.name}
         if graphql.is_abstract_type(found):
-            types |= {each.name for each in schema.get_possible_types(found)}
+            types |= {each.name for each in self.schema.get_possible_types(found)}
         self.server.schema_text = _without(self.server.schema_text, types, lacking)
-        return {column for column, name in first.items() if name in lacking}
 
     def _type_at(self, kind: Kind, each: Field) -> Any:
         found: Any = self._concrete(each.on or kind.upstream_type)
@@ -87,7 +102,7 @@ class Maker:
             return self.schema.get_possible_types(found)[0]
         return found
 
-    def _value(
+    def value(
         self, kind: Kind, each: Field, found: Any, number: int, edition: int
     ) -> tuple[Any, Any]:
         """Return a value as upstream has it, and as the mirror keeps it."""
@@ -185,7 +200,7 @@ def _fields_for(name: str, selection: Any) -> list[Any]:
     return found
 
 
-def _put(node: Node, source: str, value: Any) -> None:
+def put(node: Node, source: str, value: Any) -> None:
     """Put a value where a dotted path leads."""
     *way, last = source.split(".")
     for name in way:
@@ -197,8 +212,24 @@ def _put(node: Node, source: str, value: Any) -> None:
 def parent_of(kind: Kind) -> Kind | None:
     """Return the kind whose objects this kind's are looked for in; None where it is listed."""
     if kind.follows is None:
-        return None
+        holders = [each for each in STORED if each.holds == kind.scope != "project"]
+        return holders[0] if holders else None
     return next(each for each in STORED if each.plural == kind.follows.parent)
+
+
+def read_rows(rows: Rows, kind: Kind, *, gone: bool = False) -> dict[Any, dict[str, Any]]:
+    """Return the live rows of a kind, or those marked as gone, by their own key."""
+    mark = {"deleted": "deleted_at", "inaccessible": "inaccessible_since"}.get(kind.when_gone)
+    condition = "" if mark is None else f" WHERE {mark} IS {'NOT ' if gone else ''}NULL"
+    columns = [field.column for field in kind.fields]
+    names = ", ".join(f'"{column}"' for column in columns)
+    answer = rows(f"SELECT {names} FROM _data.{kind.plural}{condition}")
+    found = [dict(zip(columns, row, strict=True)) for row in answer]
+    for row in found:
+        for column in (each.column for each in kind.fields if each.type in JSONS):
+            if row[column] is not None:
+                row[column] = json.loads(row[column])
+    return {row[kind.own_key]: row for row in found}
 
 
 @dataclass
@@ -220,7 +251,17 @@ class Shelf:
             self.above.show([0])
 
     @property
-    def _holder(self) -> tuple[Node, str]:
+    def sizes(self) -> tuple[int, int, int]:
+        """How many objects there are to be: many pages, one less, and a few."""
+        self.server.largest_page = 2
+        return 5, 4, 2
+
+    def read(self, rows: Rows, *, gone: bool = False) -> dict[Any, dict[str, Any]]:
+        """Return what the mirror has of the objects that are there, or of those that are gone."""
+        return read_rows(rows, self.kind, gone=gone)
+
+    @property
+    def holder(self) -> tuple[Node, str]:
         """Return the dict and the name under which the server has the listing."""
         kind, last = self.kind, self.kind.path[-1].field
         first = kind.path[0]
@@ -234,7 +275,7 @@ class Shelf:
 
     def first(self) -> Node:
         """Return the object that has children."""
-        holder, name = self._holder
+        holder, name = self.holder
         found: Node = holder[name][0]
         return found
 
@@ -242,7 +283,7 @@ class Shelf:
         """Let upstream have these objects, one of them edited; return their rows by own key."""
         edition = edited.get("edition", 0)
         made = [self.maker.make(self.kind, each, edition if each == 1 else 0) for each in numbers]
-        holder, name = self._holder
+        holder, name = self.holder
         kept = {_name_of(each): each for each in holder.get(name) or []}
         holder[name] = [{**kept.get(_name_of(each.node), {}), **each.node} for each in made]
         if self.above is not None:
@@ -277,7 +318,7 @@ class Shelf:
 
     def hide(self) -> Callable[[], None]:
         """Show no listing any more, as to somebody who may not see it; return what shows it."""
-        holder, name = self._holder
+        holder, name = self.holder
         shown, holder[name] = holder[name], None
         if self.above is not None:
             self.above.touch(self.kind)
@@ -296,6 +337,10 @@ class Shelf:
     def forget_fields(self) -> set[str]:
         """Let the server lack all that a kind can do without; return the columns of that."""
         return self.maker.forget_fields(self.kind)
+
+    def forget_listing(self) -> None:
+        """Let the server lack what the kind is read from."""
+        self.maker.forget_listing(self.kind)
 
 
 def _name_of(node: Node) -> Any:

@@ -211,7 +211,7 @@ type Artifact {
   updatedAt: String
   currentManifest: ArtifactManifest
 }
-type ArtifactManifest { file: File! }
+type ArtifactManifest { id: ID! file: File! }
 type FileConnection { edges: [FileEdge] pageInfo: PageInfo }
 type FileEdge { node: File }
 type File {
@@ -471,7 +471,13 @@ class Server:
 def _shown_run(run: dict[str, Any]) -> dict[str, Any]:
     steps = run.get("steps", {})
 
-    def history(minStep: int = 0, maxStep: int = 2**31, samples: int = 500) -> list[str]:  # noqa: N803
+    def history(
+        minStep: int = 0,  # noqa: N803
+        maxStep: int = 2**31,  # noqa: N803
+        samples: int = 500,
+    ) -> list[str] | None:
+        if steps is None:
+            return None
         return [text for step, text in sorted(steps.items()) if minStep <= step < maxStep][:samples]
 
     return {"events": [], "eventsLineCount": 0, **run, "history": history}

@@ -208,7 +208,7 @@ class Sync:
             self._entities.add(target.entity)
             own = places[0][1] if places else ProjectReport(target.entity, "")
             listings.pull_entity(self.kinds, target.entity, own)
-            if not places and (own.seen or own.notes):
+            if not places and (own.seen or own.notes or own.not_offered):
                 self.report.projects.append(own)
         if target.project is None:
             places += self._pull_projects(self._finding.find_led())

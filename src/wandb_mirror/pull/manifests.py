@@ -47,14 +47,12 @@ def _fetch(kind: Kind, scopes: Sequence[ScopeOf], reach: Reach) -> list[tuple[Sc
             return [(scope, error) for scope in scopes]
         return [found for scope in scopes for found in _fetch(kind, [scope], reach)]
     return [
-        (scope, _fetch_one(kind, scope, url, reach))
+        (scope, _fetch_one(kind, scope, url, reach) if isinstance(url, str) else url)
         for scope, url in zip(scopes, urls, strict=True)
     ]
 
 
-def _fetch_one(kind: Kind, scope: ScopeOf, url: str | None, reach: Reach) -> Read:
-    if url is None:
-        return NotFound(f"{scope} has no manifest")
+def _fetch_one(kind: Kind, scope: ScopeOf, url: str, reach: Reach) -> Read:
     try:
         return reach.upstream.fetch_manifest(kind, scope, url)
     except (Skip, UpstreamBroken) as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from wandb_mirror.errors import BadRow, NotOffered, Refused
+from wandb_mirror.errors import BadRow, NotFound, NotOffered, Refused
 from wandb_mirror.jsontext import dumps
 from wandb_mirror.kinds.pages import Row, RowPage, ScopeOf, StepsReply, StepsRequest
 from wandb_mirror.kinds.spec import At, Kind
@@ -99,11 +99,17 @@ class Upstream:
             raise say_null(data, kind.path, scope, kind)
         return read_page(kind, scope, listing, fields=chosen, sources=document.sources)
 
-    def fetch_file_urls(self, kind: Kind, scopes: Sequence[ScopeOf]) -> list[str | None]:
-        """Return signed URLs, None for what is not there; they are secret while they are valid."""
+    def fetch_file_urls(
+        self, kind: Kind, scopes: Sequence[ScopeOf]
+    ) -> list[str | NotFound | Refused]:
+        """Return signed URLs, which are secret while they are valid, or why there is none."""
         data, _ = self._ask(kind, lambda: urls_document(kind, scopes, self.capabilities))
-        found = [follow(data, kind.path, alias_of(number)) for number in range(len(scopes))]
-        return [None if each is None else each.get("url") for each in found]
+        found: list[str | NotFound | Refused] = []
+        for number, scope in enumerate(scopes):
+            file = follow(data, kind.path, alias_of(number))
+            url = None if file is None else file.get("url")
+            found.append(url or say_null(data, kind.path[:2], scope, kind, alias_of(number)))
+        return found
 
     def fetch_manifest(self, kind: Kind, scope: ScopeOf, url: str) -> list[Row]:
         """Return the entries behind a signed URL as rows; raises ``BadRow`` for no manifest."""

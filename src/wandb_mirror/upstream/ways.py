@@ -47,12 +47,18 @@ def pick(node: Mapping[str, Any], name: str, host: str) -> Mapping[str, Any] | N
     return value
 
 
-def say_null(data: Mapping[str, Any], path: Sequence[At], scope: ScopeOf, kind: Kind) -> Exception:
+def say_null(
+    data: Mapping[str, Any],
+    path: Sequence[At],
+    scope: ScopeOf,
+    kind: Kind,
+    alias: str | None = None,
+) -> NotFound | Refused:
     """Return what it means that something on the way to a listing is null.
 
     Its scope may be gone or hidden; where the scope is there and its listing is not, the server
     withholds that alone.
     """
-    if len(path) > 1 and follow(data, path[:-1]) is not None:
+    if len(path) > 1 and follow(data, path[:-1], alias) is not None:
         return Refused(f"upstream shows {scope} but answers null for its {kind.plural}")
     return NotFound(f"{scope} is absent or not visible to this key")
