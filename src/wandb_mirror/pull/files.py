@@ -100,18 +100,24 @@ class FileQueue:
 
     def is_time_to_stage(self) -> bool:
         """Tell whether enough files wait to be read together."""
-        if not self._fetched:
-            return False
-        size = sum(each.fetched.size for each in self._fetched if each.fetched)
-        return (
-            size >= BYTES_TOGETHER
-            or sum(each.lines for each in self._fetched) >= LINES_TOGETHER
-            or monotonic() - self._since >= SECONDS_TOGETHER
+        return self._count_together()[1] or (
+            bool(self._fetched) and monotonic() - self._since >= SECONDS_TOGETHER
         )
 
+    def _count_together(self) -> tuple[int, bool]:
+        """Return how many of the runs that wait are read together, and whether they are enough."""
+        size = lines = 0
+        for count, each in enumerate(self._fetched, 1):
+            size += each.fetched.size if each.fetched else 0
+            lines += each.lines
+            if size >= BYTES_TOGETHER or lines >= LINES_TOGETHER:
+                return count, True
+        return len(self._fetched), False
+
     def stage(self) -> list[tuple[Exported, StagedSteps | None]]:
-        """Have the files that wait read together; None for runs that are left to ``read_on``."""
-        waiting, self._fetched = self._fetched, []
+        """Have files that wait read together; None for runs that are left to ``read_on``."""
+        count, _ = self._count_together()
+        waiting, self._fetched = self._fetched[:count], self._fetched[count:]
         if not waiting:
             return []
         files = [each for each in map(files_of, waiting) if each is not None]

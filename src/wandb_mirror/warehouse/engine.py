@@ -25,7 +25,7 @@ from wandb_mirror.settings import WarehouseSettings
 STORAGE_VERSION = "v1.2.0"
 """Readable by every driver from DuckDB 1.2 on; the default of 2.0 is unreadable by any 1.x."""
 CATALOG = "w"
-TRIMMED = "64MB"
+TRIMMED = "16MB"
 """What is kept in memory between the batches of a long sync."""
 
 
