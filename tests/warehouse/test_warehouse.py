@@ -22,7 +22,7 @@ from wandb_mirror.kinds.pages import HistoryCursor
 from wandb_mirror.query.published import Published
 from wandb_mirror.settings import HistorySettings, RunsSettings, Settings
 from wandb_mirror.store.store import Store
-from wandb_mirror.warehouse import incoming
+from wandb_mirror.warehouse import engine, incoming
 from wandb_mirror.warehouse.engine import quote
 from wandb_mirror.warehouse.places import Census, Place, give_places
 from wandb_mirror.warehouse.warehouse import Warehouse
@@ -216,6 +216,13 @@ def test_whole_histories_of_plain_numbers_are_kept_as_all_others_are(tmp_path, m
             found.append(place.ask("SELECT * FROM metric_stats ORDER BY ALL"))
             found.append(place.ask("SELECT run_id, history_rows, last_step FROM runs ORDER BY ALL"))
     assert list(map(repr, found[:8])) == list(map(repr, found[8:]))
+
+
+def test_memory_that_cannot_be_let_go_ends_no_transaction(place, monkeypatch):
+    place.runs("r")
+    monkeypatch.setattr(engine, "TRIMMED", "1KB")  # less than anything takes
+    place.publish(whole("r", [(step, {"a": step}) for step in range(9)]))
+    assert place.ask("SELECT count(*) FROM metrics") == [(9,)]
 
 
 def test_a_shorter_history_leaves_nothing_of_the_longer_one(place):

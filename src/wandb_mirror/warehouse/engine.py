@@ -62,9 +62,12 @@ class Database:
                 f"(STORAGE_VERSION '{STORAGE_VERSION}'); USE {CATALOG}; SET TimeZone = 'UTC'; "
                 "SET enable_progress_bar = false"  # drawn on stdout, where data goes
             )
+            # for what may fail: an error in a transaction's own connection would end it
+            self._beside = self._connection.cursor()
 
     def close(self) -> None:
         """Close the file."""
+        self._beside.close()
         self._connection.close()
 
     def trim(self) -> None:
@@ -73,10 +76,10 @@ class Database:
         A transaction's own blocks may stay; memory is then freed as far as it can be.
         """
         try:
-            self._connection.execute(f"SET memory_limit = '{TRIMMED}'")
+            self._beside.execute(f"SET memory_limit = '{TRIMMED}'")
         except duckdb.OutOfMemoryException:
             return  # the limit is as it was
-        self._connection.execute("SET memory_limit = ?", [self._memory_limit])
+        self._beside.execute("SET memory_limit = ?", [self._memory_limit])
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Execute a statement."""
