@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -129,3 +131,12 @@ def test_a_walk_that_was_cut_off_fetches_no_window_twice(tmp_path):
     ]
     assert len(windows) == len(set(windows))
     assert not list(tmp_path.iterdir())
+
+
+def test_of_old_files_only_journals_go(tmp_path):
+    mine, journal_left = tmp_path / "lab.journal", write(tmp_path, "r")
+    mine.touch()
+    for path in (mine, journal_left):
+        os.utime(path, times=(time.time() - 90_000,) * 2)
+    journal(tmp_path, project="p2")
+    assert list(tmp_path.iterdir()) == [mine]

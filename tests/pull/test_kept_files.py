@@ -9,8 +9,9 @@ import pytest
 
 from fakes.pulling import STEPS
 from wandb_mirror.errors import BadRow, Interrupted, Refused
-from wandb_mirror.kinds.pages import ExportsReply
+from wandb_mirror.kinds.pages import ExportsReply, StepsReply
 from wandb_mirror.pull import kept_files
+from wandb_mirror.pull.journal import Journal
 from wandb_mirror.pull.kept_files import KeptFiles
 from wandb_mirror.pull.reading import Reading
 
@@ -140,3 +141,14 @@ def test_without_a_folder_nothing_stays(server):
     [path] = fetch(kept).paths
     kept.close(is_over=False)
     assert not Path(path).exists()
+
+
+def test_of_a_project_that_is_forgotten_nothing_is_left(server, tmp_path):
+    leave(tmp_path)
+    journal = Journal(tmp_path, STEPS, "p1", resumes=True)
+    reading = Reading("r", 0, True, 2, rows=10)
+    journal.keep(reading, reading.window(), StepsReply(["{}"], 1, 0))
+    journal.close(is_over=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    kept_files.remove_left(tmp_path, STEPS, "p1")
+    assert not list(tmp_path.iterdir())

@@ -16,16 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from wandb_mirror.errors import BadSettings
-from wandb_mirror.kinds import KINDS
 from wandb_mirror.mirror.connect import Connection, check_server, connect, save_viewers
 from wandb_mirror.mirror.facts import BASE_URL
 from wandb_mirror.mirror.lock import hold_lock
-from wandb_mirror.mirror.paths import parse_project
 from wandb_mirror.mirror.reader import Reader
 from wandb_mirror.mirror.report import SyncReport
 from wandb_mirror.mirror.selection import find_switched_off, loosen_redaction
 from wandb_mirror.mirror.sync import Sync
-from wandb_mirror.mirror.targets import choose_targets, find_projects
+from wandb_mirror.mirror.targets import choose_targets
 from wandb_mirror.progress import Progress, Silence
 from wandb_mirror.pull.plan import plan_kinds
 from wandb_mirror.pull.reach import Reach
@@ -282,19 +280,6 @@ class Mirror(Reader):
     def forget(self, project: str) -> None:
         """Remove a project from the mirror; nothing happens upstream."""
         self.require()
-        parse_project(project)
-        with self.work("forget") as (store, warehouse):
-            kind = next(each for each in KINDS if each.holds == "project")
-            [row] = find_projects(store, [project])
-            if any(
-                each.target.project_id == row[kind.own_key] and each.state != "done"
-                for each in store.outbox.load()
-            ):
-                raise BadSettings(
-                    f"edits of {project} wait to be pushed and would be lost; "
-                    f"'wandb-mirror push {project}' or 'wandb-mirror discard {project}' first"
-                )
-            store.forget(row[kind.own_key])
-            warehouse.take(store)
-            warehouse.forget(row[kind.own_key])
-            warehouse.publish()
+        from wandb_mirror.mirror.forgetting import forget_project  # noqa: PLC0415  (rarely needed)
+
+        forget_project(self, project)

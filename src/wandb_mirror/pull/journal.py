@@ -13,6 +13,7 @@ MessagePack. The system may lose the end of a file, so whatever does not fit its
 from __future__ import annotations
 
 import os
+import re
 import struct
 import threading
 import zlib
@@ -32,6 +33,7 @@ from wandb_mirror.pull.reading import Reading
 
 HEAD = struct.Struct("<II")
 SUFFIX = ".journal"
+NAME = re.compile(rf"\w+-[0-9a-f]{{16}}-\d{{6,}}{SUFFIX}")
 OLDEST_SECONDS = 86_400
 """Older journals are removed, whatever they are of."""
 
@@ -73,6 +75,12 @@ class _Part:
         if self.file.write(line) != len(line):
             raise OSError(f"{self.path} takes no more")
         self.waiting.add(key)
+
+    def load(self, place: tuple[int, int]) -> Entry | None:
+        """Return what lies at a place, None where it is not there any more."""
+        with suppress(OSError), self.path.open("rb") as file:
+            return _decode(os.pread(file.fileno(), place[1], place[0]))
+        return None
 
     def close(self) -> None:
         """Let the file be."""
@@ -119,8 +127,7 @@ class Journal:
                 place = part.places.pop(key, None)
             if place is None:
                 continue
-            with part.path.open("rb") as file:
-                entry = _decode(os.pread(file.fileno(), place[1], place[0]))
+            entry = part.load(place)
             if entry is not None and entry.answers(reading, asked):
                 return replace(asked, max_step=entry.max_step), entry.reply
         return None
@@ -187,7 +194,7 @@ def name_of_project(kind: Kind, project_id: str) -> str:
 
 def _remove_old(folder: Path) -> None:
     for path in folder.glob(f"*{SUFFIX}"):
-        if time() - path.stat().st_mtime > OLDEST_SECONDS:
+        if NAME.fullmatch(path.name) and time() - path.stat().st_mtime > OLDEST_SECONDS:
             path.unlink(missing_ok=True)
 
 

@@ -23,7 +23,7 @@ from typing import BinaryIO
 from wandb_mirror.errors import BadRow, Skip, UpstreamBroken
 from wandb_mirror.kinds.pages import ExportsReply
 from wandb_mirror.kinds.spec import Kind
-from wandb_mirror.pull.journal import OLDEST_SECONDS, name_of_project
+from wandb_mirror.pull.journal import OLDEST_SECONDS, Journal, name_of_project
 from wandb_mirror.pull.reading import Reading
 from wandb_mirror.upstream.client import Client
 from wandb_mirror.upstream.transfers import download_into
@@ -154,6 +154,12 @@ class KeptFiles:
                     path.unlink(missing_ok=True)
         if self._temporary is not None:
             self._temporary.cleanup()
+
+
+def remove_left(folder: Path, kind: Kind, project_id: str) -> None:
+    """Remove what a sync that was killed left of a project: files, and windows of pages."""
+    Journal(folder, kind, project_id, resumes=False).close(is_over=True)
+    KeptFiles(folder, kind, project_id, resumes=False).close(is_over=True)
 
 
 def _checksum_of(path: Path) -> int:
