@@ -38,6 +38,29 @@ def test_a_server_that_says_how_long_is_taken_at_its_word_within_reason(seconds,
     assert wait == (seconds if seconds <= PATIENCE_SECONDS else None)
 
 
+@pytest.mark.parametrize("error", [ERROR, Throttled("slow"), Throttled("slow", after_seconds=0.0)])
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_a_server_that_is_gone_or_asks_for_patience_is_waited_for_longer_than_ten_minutes(
+    error, jitter
+):
+    tries, waits = 1, []
+    while (
+        wait := judge_wait(
+            tries,
+            error,
+            max_retries=8,
+            jitter=jitter,
+            waited_seconds=sum(waits),
+            has_answered=True,
+        )
+    ) is not None:
+        waits.append(wait)
+        tries += 1
+    assert 600 < sum(waits) <= PATIENCE_SECONDS
+    assert len(waits) < 20
+    assert judge_wait(1, error, max_retries=0, jitter=jitter, has_answered=True) is None
+
+
 @pytest.mark.parametrize(
     ("error", "tries"),
     [(UpstreamBroken("504", is_too_large=True), 2), (TooLargeToAsk("413"), 1), (ERROR, 9)],

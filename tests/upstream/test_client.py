@@ -6,6 +6,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -335,3 +336,22 @@ def test_what_is_no_address_of_the_web_is_refused_and_not_tried(url):
     with pytest.raises(Refused, match="no address"):
         client_of(script).download(url)
     assert not script.requests
+
+
+def test_a_network_that_is_gone_for_ten_minutes_ends_nothing_and_is_told_once_a_wait():
+    clock, told = Clock(), []
+
+    def answer(request):
+        if 5 <= clock.now < 605:
+            raise httpx.ConnectError("no route to host")
+        clock.now += 5
+        return httpx.Response(200, json={"data": {"a": 1}})
+
+    client = client_of(answer)
+    client._stop = client._clock = client._pace.clock = clock
+    client._progress = SimpleNamespace(say=told.append)
+    client.execute(DOCUMENT, {})
+    client.execute(DOCUMENT, {})
+    assert clock.now < 700
+    assert len(told) == client.usage.retries < 16
+    assert "no route to host; trying again in 60 s" in told[-1]

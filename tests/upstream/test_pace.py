@@ -6,7 +6,7 @@ import pytest
 
 from fakes.serving import Clock
 from wandb_mirror.errors import BudgetSpent
-from wandb_mirror.upstream.pace import Pace
+from wandb_mirror.upstream.pace import TURN_SECONDS, Pace
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,27 @@ def test_a_pause_is_never_shortened_by_another():
     assert pace.seconds_to_wait() == 30
     clock.now = 31
     assert pace.seconds_to_wait() == 0
+
+
+LOW = {"ratelimit-remaining": "10", "ratelimit-reset": "0"}
+PLENTY = {"ratelimit-remaining": "900", "ratelimit-reset": "9"}
+
+
+@pytest.mark.parametrize(
+    "begin", [lambda pace: pace.heed(LOW), Pace.count_throttled, Pace.note_unreachable]
+)
+@pytest.mark.parametrize("end", [PLENTY, {}], ids=["plenty", "nothing said"])
+def test_where_little_is_left_one_request_at_a_time_shows_what_there_is(begin, end):
+    pace = Pace(0, Clock())
+    begin(pace)
+    assert pace.begin_request(is_retry=False) == 0
+    assert pace.begin_request(is_retry=False) == TURN_SECONDS
+    assert pace.begin_request(is_retry=False, is_file=True) == 0  # it comes from elsewhere
+    pace.end_request()
+    assert pace.begin_request(is_retry=True) == 0
+    pace.heed(end)
+    assert pace.begin_request(is_retry=False) == 0
+    assert (pace.usage.requests, pace.usage.retries) == (4, 1)
 
 
 def test_many_workers_spend_the_budget_to_the_last_request_and_no_further():

@@ -33,7 +33,7 @@ from wandb_mirror.upstream.authority import Authority
 from wandb_mirror.upstream.backoff import judge_wait
 from wandb_mirror.upstream.connections import open_connections
 from wandb_mirror.upstream.pace import Pace, Usage
-from wandb_mirror.upstream.parts import judge_file
+from wandb_mirror.upstream.parts import check_address, judge_file
 from wandb_mirror.upstream.replies import NEVER_RETRIED, judge_status, read_data, read_date
 
 MEGABYTE = 1_000_000
@@ -68,6 +68,9 @@ class Client:
         self._pace = Pace(settings.max_requests, clock)
         self._http = open_connections(settings, transport)
         self._server_time: tuple[datetime, float] | None = None
+        self._has_answered = False
+        self._said = "", 0.0
+        """What was said last of a problem, and until when it need not be said again."""
 
     def close(self) -> None:
         """Close all connections."""
@@ -100,16 +103,16 @@ class Client:
 
         Raises what ``execute`` raises; ``Refused`` for an address that is none.
         """
-        _check_address(url, self.host)
-        return self._try(lambda: self._get(url))
+        check_address(url, self.host)
+        return self._try(lambda: self._get(url), is_file=True)
 
     def attempt(self, url: str, send: Callable[[], Sent]) -> Sent:
         """Call what ``opens`` a signed URL, as many times as it takes.
 
         Raises what ``download`` raises.
         """
-        _check_address(url, self.host)
-        return self._try(send)
+        check_address(url, self.host)
+        return self._try(send, is_file=True)
 
     @contextmanager
     def opened(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
@@ -133,17 +136,16 @@ class Client:
         if self._stop.is_set():
             self._sleep(0)
 
-    def _try(self, send: Callable[[], Sent]) -> Sent:
+    def _try(self, send: Callable[[], Sent], *, is_file: bool = False) -> Sent:
         """Send as many times as it takes."""
         tries = 0
         waited = 0.0
         while True:
             tries += 1
-            while (pause := self._pace.seconds_to_wait()) > 0:
+            while (pause := self._pace.begin_request(is_retry=tries > 1, is_file=is_file)) > 0:
                 self._sleep(pause)
-            self._pace.begin_request(is_retry=tries > 1)
             try:
-                return send()
+                return self._send_once(send, is_file=is_file)
             except (Retry, Unexplained) as error:
                 wait = judge_wait(
                     tries,
@@ -151,15 +153,33 @@ class Client:
                     max_retries=self._settings.max_retries,
                     jitter=self._jitter(),
                     waited_seconds=waited,
+                    has_answered=self._has_answered,
                 )
                 if wait is None:
                     raise
                 waited += wait
-                self._progress.say(f"{error}; trying again in {wait:.0f} s")
+                self._say(str(error), wait)
+                if isinstance(error, Unreachable) and not is_file:
+                    self._pace.note_unreachable()
                 if isinstance(error, Throttled):
                     self._pace.pause(wait)
                 else:
                     self._sleep(wait)
+
+    def _send_once(self, send: Callable[[], Sent], *, is_file: bool) -> Sent:
+        try:
+            return send()
+        finally:
+            if not is_file:
+                self._pace.end_request()
+
+    def _say(self, problem: str, wait: float) -> None:
+        """Tell what is waited for, once for all workers that meet the same."""
+        now = self._clock()
+        before, until = self._said
+        if problem != before or now >= until:
+            self._said = problem, now + wait / 2
+            self._progress.say(f"{problem}; trying again in {wait:.0f} s")
 
     def _sleep(self, seconds: float) -> None:
         """Wait, unless somebody asks to stop."""
@@ -178,6 +198,7 @@ class Client:
                 headers={**headers, "Content-Type": "application/json"},
             )
             status, reply_headers, body = self._exchange(request)
+        self._has_answered = True
         self._pace.heed(reply_headers)
         self._note_time(read_date(reply_headers))
         if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -267,16 +288,6 @@ class Client:
                     "authority's file in SSL_CERT_FILE or upstream.ca_file"
                 ) from error
             raise Unreachable(f"{self.host} cannot be reached: {_why(error)}") from error
-
-
-def _check_address(url: str, host: str) -> None:
-    """Refuse what is no address of the web."""
-    try:
-        is_web = urlsplit(url).scheme in ("http", "https") and httpx.URL(url).host != ""
-    except (ValueError, httpx.InvalidURL):
-        is_web = False
-    if not is_web:
-        raise Refused(f"{host} names a file by something that is no address")
 
 
 def _why(error: Exception) -> str:

@@ -14,6 +14,16 @@ NOTHING_LEFT = httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
 _PART = re.compile(r"bytes (\d+)-")
 
 
+def check_address(url: str, host: str) -> None:
+    """Refuse what is no address of the web."""
+    try:
+        is_web = urlsplit(url).scheme in ("http", "https") and httpx.URL(url).host != ""
+    except (ValueError, httpx.InvalidURL):
+        is_web = False
+    if not is_web:
+        raise Refused(f"{host} names a file by something that is no address")
+
+
 def judge_file(url: str, status: int, headers: httpx.Headers) -> None:
     """Raise what a status means where a file was asked for."""
     host = urlsplit(url).netloc.rpartition("@")[2]
