@@ -146,7 +146,7 @@ def test_a_server_that_throttles_for_ever_ends_the_sync_and_keeps_what_came(tmp_
     world = make_world(projects=1)
     with Sandbox(world) as box:
         open_mirror(tmp_path / "mirror", box).sync([TEAM])
-        overrides = {"upstream.max_retries": 1}
+        overrides = {"upstream.max_retries": 0}
         mirror = open_mirror(tmp_path / "mirror", box, overrides=overrides)
         box.faults.add(f.throttle(retry_after="0"), times=None)
         with pytest.raises(Throttled):

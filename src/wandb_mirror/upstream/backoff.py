@@ -17,8 +17,9 @@ SHORTEST_SECONDS = 2.0
 LONGEST_SECONDS = 60.0
 PATIENCE_SECONDS = 900.0
 """A request that would wait longer than this, all its tries together, is given up."""
-MOST_TRIES = 1000
-"""More than fit into ``PATIENCE_SECONDS``."""
+TIMES_WHEN_PATIENT = 4
+"""So many times ``max_retries`` for a server that may be there again in a while; of the default,
+more than fit into ``PATIENCE_SECONDS``."""
 JITTER = 0.25
 TRIES_WHEN_LARGE = 2
 """What a smaller page may mend, or nobody explains, is not asked for again and again as it is."""
@@ -36,7 +37,7 @@ def judge_wait(
     """Return the seconds to wait after try number ``tries`` failed, or None to give up.
 
     ``jitter`` is a random number from 0 to 1, ``waited_seconds`` what earlier tries have cost;
-    ``has_answered`` tells whether the server ever did. Without retries there is no patience either.
+    ``has_answered`` tells whether the server ever did.
     """
     if isinstance(error, TooLargeToAsk):
         return None
@@ -44,7 +45,7 @@ def judge_wait(
     if isinstance(error, Unexplained) or (isinstance(error, UpstreamBroken) and error.is_too_large):
         limit = min(max_retries, TRIES_WHEN_LARGE - 1)
     if isinstance(error, Throttled) or (has_answered and isinstance(error, Unreachable)):
-        limit = MOST_TRIES if max_retries else 0
+        limit = TIMES_WHEN_PATIENT * max_retries
     if tries > limit:
         return None
     said = error.after_seconds if isinstance(error, Throttled) else None
