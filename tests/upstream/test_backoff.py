@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from wandb_mirror.errors import Throttled, Unreachable, UpstreamBroken
 from wandb_mirror.upstream.backoff import LONGEST_SECONDS, PATIENCE_SECONDS, judge_wait
-from wandb_mirror.upstream.replies import TooLargeToAsk
+from wandb_mirror.upstream.replies import TooLarge
 
 ERROR = Unreachable("no network")
 
@@ -63,7 +63,7 @@ def test_a_server_that_is_gone_or_asks_for_patience_is_waited_for_longer_than_te
 
 @pytest.mark.parametrize(
     ("error", "tries"),
-    [(UpstreamBroken("504", is_too_large=True), 2), (TooLargeToAsk("413"), 1), (ERROR, 9)],
+    [(UpstreamBroken("504", is_too_large=True), 2), (TooLarge("413"), 1), (ERROR, 9)],
 )
 def test_how_often_a_request_is_sent_depends_on_what_may_mend_it(error, tries):
     sent = 1

@@ -136,13 +136,14 @@ def test_a_body_that_breaks_off_or_cannot_be_unpacked_is_broken():
         client_of(packed_wrongly, max_retries=0).execute(DOCUMENT, {})
 
 
-def test_a_reply_that_is_too_large_is_given_up_on_its_way():
+def test_a_reply_that_is_too_large_is_given_up_on_its_way_and_not_asked_for_again():
     body = Trickle([b"x" * 100_000] * 1000)
-    client = client_of(lambda _: httpx.Response(200, stream=body), max_reply_mb=1, max_retries=0)
+    client = client_of(lambda _: httpx.Response(200, stream=body), max_reply_mb=1, max_retries=9)
     with pytest.raises(UpstreamBroken, match="more than 1 MB") as caught:
         client.execute(DOCUMENT, {})
     assert caught.value.is_too_large
     assert body.sent <= 12
+    assert client.usage.requests == 1
 
 
 def test_a_reply_that_is_large_only_when_unpacked_is_too_large_too():

@@ -11,7 +11,7 @@ a network that is gone for ten minutes ends no sync.
 from __future__ import annotations
 
 from wandb_mirror.errors import Retry, Throttled, Unexplained, Unreachable, UpstreamBroken
-from wandb_mirror.upstream.replies import TooLargeToAsk
+from wandb_mirror.upstream.replies import TooLarge
 
 SHORTEST_SECONDS = 2.0
 LONGEST_SECONDS = 60.0
@@ -39,7 +39,7 @@ def judge_wait(
     ``jitter`` is a random number from 0 to 1, ``waited_seconds`` what earlier tries have cost;
     ``has_answered`` tells whether the server ever did.
     """
-    if isinstance(error, TooLargeToAsk):
+    if isinstance(error, TooLarge):
         return None
     limit = max_retries
     if isinstance(error, Unexplained) or (isinstance(error, UpstreamBroken) and error.is_too_large):

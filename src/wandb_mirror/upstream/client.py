@@ -34,7 +34,13 @@ from wandb_mirror.upstream.backoff import judge_wait
 from wandb_mirror.upstream.connections import open_connections
 from wandb_mirror.upstream.pace import Pace, Usage
 from wandb_mirror.upstream.parts import check_address, judge_file
-from wandb_mirror.upstream.replies import NEVER_RETRIED, judge_status, read_data, read_date
+from wandb_mirror.upstream.replies import (
+    NEVER_RETRIED,
+    TooLarge,
+    judge_status,
+    read_data,
+    read_date,
+)
 
 MEGABYTE = 1_000_000
 Sent = TypeVar("Sent")
@@ -245,9 +251,8 @@ class Client:
                 parts.append(part)
                 size += len(part)
                 if size > limit:
-                    raise UpstreamBroken(
-                        f"{self.host} sent more than {self._settings.max_reply_mb} MB in one reply",
-                        is_too_large=True,
+                    raise TooLarge(
+                        f"{self.host} sent more than {self._settings.max_reply_mb} MB in one reply"
                     )
                 if self._clock() > latest:
                     raise UpstreamBroken(

@@ -92,8 +92,8 @@ class MissingFields(MirrorError):
         self.missing = tuple(missing)
 
 
-class TooLargeToAsk(UpstreamBroken):
-    """The question itself is too large (HTTP 413): only a smaller one can pass."""
+class TooLarge(UpstreamBroken):
+    """The question (HTTP 413) or its answer is too large: only a smaller question can pass."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, is_too_large=True)
@@ -116,7 +116,7 @@ def judge_status(status: int, headers: Mapping[str, str], host: str, body: bytes
             "set upstream.base_url to the server itself"
         )
     if status == 413:  # noqa: PLR2004
-        raise TooLargeToAsk(f"{host} does not take a question of this size (HTTP 413)")
+        raise TooLarge(f"{host} does not take a question of this size (HTTP 413)")
     if status in NEVER_RETRIED:
         if body.lstrip()[:1] == b"{":
             return
