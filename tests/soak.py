@@ -26,6 +26,7 @@ from mirror.making import TEAM, make_world, open_mirror  # noqa: E402
 from mirror.test_readers import publish_to_readers  # noqa: E402
 from wandb_mirror.sandbox import Sandbox  # noqa: E402
 from wandb_mirror.upstream.client import Client  # noqa: E402
+from wandb_mirror.upstream.pace import Pace  # noqa: E402
 
 
 def soak_changes(examples: int, steps: int) -> None:
@@ -46,6 +47,7 @@ def soak_changes(examples: int, steps: int) -> None:
 def soak_faults(seeds: int) -> None:
     """Run the fault law with all faults at once and with each alone."""
     Client._sleep = lambda _self, _seconds: None
+    Pace.pause = lambda _self, _seconds: None
     for name, faults in {"all at once": FAULTS, **{n: {n: f} for n, f in FAULTS.items()}}.items():
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as place:

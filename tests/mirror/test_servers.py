@@ -21,6 +21,7 @@ from wandb_mirror.errors import MirrorError, NotFound, Retry, Unauthorized, Wron
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox import faults as f
 from wandb_mirror.upstream.client import Client
+from wandb_mirror.upstream.pace import Pace
 
 VALUES = "SELECT project, run_id, step, key, value, text, json FROM metrics ORDER BY ALL"
 CONFIG = "SELECT project, run_id, key, value FROM run_config ORDER BY ALL"
@@ -54,6 +55,7 @@ NOT_ASKED_FOR = {"Run.parquetHistory", "Run.projectId"}
 def no_waiting(monkeypatch):
     """Let nobody wait before a retry."""
     monkeypatch.setattr(Client, "_sleep", lambda _self, _seconds: None)
+    monkeypatch.setattr(Pace, "pause", lambda _self, _seconds: None)
 
 
 @pytest.fixture(scope="module")
