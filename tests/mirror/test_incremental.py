@@ -19,6 +19,7 @@ from mirror.making import (
     written_by_nobody,
 )
 from wandb_mirror.errors import NotMirrored
+from wandb_mirror.mirror import readings
 from wandb_mirror.mirror.mirror import utc_now
 from wandb_mirror.sandbox import Sandbox
 
@@ -217,3 +218,26 @@ def test_what_is_renamed_and_edited_and_logged_at_once_ends_as_a_fresh_mirror(
     synced.now = lambda: utc_now() + timedelta(hours=25)
     synced.sync()
     assert_equal(synced.published_path, fresh_sync(tmp_path / "fresh", box).published_path)
+
+
+def test_wide_rows_are_asked_for_a_few_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(readings, "BYTES_A_WINDOW", 1_000_000)
+    world = make_world(projects=1, runs=6, steps=60)
+    wide = world.create_run(world.projects[0], "wide")
+    row = {f"layer-{number}/gradient-norm": number / 7 for number in range(600)}
+    for step in range(60):
+        world.log(wide, row, step=step)
+    world.finish(wide)
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "m", box)
+        mirror.sync([TEAM])
+        sent = [each.variables for each in box.requests if each.operation == "Steps"]
+        wide = [
+            each[f"samples_{name.removeprefix('run_id_')}"]
+            for each in sent
+            for name, value in each.items()
+            if value == "wide"
+        ]
+        assert len(wide) >= 2
+        assert all(25 <= rows_asked <= 40 for rows_asked in wide[:-1])  # of 27 KB each
+    assert rows(mirror, "SELECT history_rows FROM runs WHERE run_id = 'wide'") == [(60,)]

@@ -32,6 +32,7 @@ RUN = Kind(
     counted_by="run_count",
     stamped_by="updated_at",
     heard_by="heartbeat_at",
+    shows_row="summary",
     restless=(
         "storage_id",
         "state",

@@ -153,6 +153,8 @@ class Kind:
     """The column with upstream's time of the latest change, as far as the server keeps one."""
     heard_by: str | None = None
     """The column with the time of the object's last own sign of life."""
+    shows_row: str | None = None
+    """A column whose text is about as long as a row of the steps that the object holds."""
     restless: tuple[str, ...] = ()
     """Light columns that move without anybody editing the object."""
     page_size: int = 200

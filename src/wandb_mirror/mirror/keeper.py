@@ -23,6 +23,9 @@ from wandb_mirror.store.save import clean_row
 from wandb_mirror.store.store import Store
 from wandb_mirror.warehouse.warehouse import Warehouse
 
+WIDE_BYTES = 16_000
+"""Rows of steps of so many bytes are wide."""
+
 
 @dataclass(slots=True)
 class MirrorKeeper:
@@ -41,6 +44,8 @@ class MirrorKeeper:
     """Of runs that are being read on: a step that is stored, and when it was logged."""
     rewound: set[str] = field(default_factory=set)
     """Runs of which upstream has that step otherwise."""
+    row_bytes: dict[str, int] = field(default_factory=dict)
+    """How long a row of the steps of an object is, about, where it is long."""
     redaction: Redaction | None = None
     rows_changed: int = 0
     problems: int = 0
@@ -71,6 +76,7 @@ class MirrorKeeper:
         if self.redaction is not None:
             rows = self.redaction.apply(kind, rows)
         self._look_at_changes(kind, rows)
+        self._look_at_widths(kind, rows)
         saved = self.store.save_rows(kind, rows, now=self.now(), is_whole=is_whole)
         self.rows_changed += saved.changed
         self.between_saves()
@@ -92,6 +98,14 @@ class MirrorKeeper:
                 heard.setdefault(key[0], []).append(key[-1])
         for project_id, run_ids in heard.items():
             self.warehouse.doubt(project_id, run_ids)
+
+    def _look_at_widths(self, kind: Kind, rows: Sequence[Row]) -> None:
+        """Note whose steps are wide; the next sync finds out by asking."""
+        if kind.shows_row is not None:
+            for row in rows:
+                size = len(row.get(kind.shows_row) or "")
+                if size >= WIDE_BYTES:
+                    self.row_bytes[row[kind.own_key]] = size
 
     def mark_missing(self, kind: Kind, scope: ScopeOf, seen: Collection[str]) -> int:
         """Mark what is kept of a scope and was not seen in a complete listing; return how many."""

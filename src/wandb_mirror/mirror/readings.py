@@ -21,7 +21,7 @@ from wandb_mirror.mirror.keeper import MirrorKeeper
 from wandb_mirror.mirror.report import ProjectReport
 from wandb_mirror.pull.plan import judge_history
 from wandb_mirror.pull.reach import Reach
-from wandb_mirror.pull.reading import Reading
+from wandb_mirror.pull.reading import FEWEST_ROWS, Reading
 from wandb_mirror.pull.steps import walk_steps
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
@@ -29,6 +29,8 @@ from wandb_mirror.upstream.exports import has_exports
 from wandb_mirror.upstream.steps import has_windows
 from wandb_mirror.warehouse.warehouse import Warehouse
 
+BYTES_A_WINDOW = 16_000_000
+"""What a window of wide rows may bring, about; servers answer 502 and 504 for much more."""
 FAR_BEHIND = 10_000
 """Lines that a history lacks which was read in part, and from where files are read instead."""
 
@@ -91,11 +93,13 @@ class Readings:
             self.keeper.rewound.difference_update(again)
 
     def _reading(self, run_id: str, start: Start, first: int) -> Reading:
+        size = self.keeper.row_bytes.get(run_id)
         return Reading(
             run_id,
             first,
             start.has_ended,
             start.line_count,
+            rows=0 if size is None else max(FEWEST_ROWS, BYTES_A_WINDOW // size),
             is_selected=bool(self.reach.metrics),
             told=start.told,
         )

@@ -9,7 +9,7 @@ page saved.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -21,6 +21,7 @@ from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.pull import exports
 from wandb_mirror.pull.exports import Asked, Exported, find_exports
 from wandb_mirror.pull.files import FileQueue
+from wandb_mirror.pull.groups import Groups
 from wandb_mirror.pull.journal import Journal
 from wandb_mirror.pull.kept_files import KeptFiles
 from wandb_mirror.pull.pool import Pool
@@ -29,8 +30,6 @@ from wandb_mirror.pull.reading import FEWEST_ROWS, Reading
 from wandb_mirror.pull.walk import Walked
 from wandb_mirror.pull.windows import Windows, fetch_windows
 
-WINDOWS_A_REQUEST, RUNS_A_REQUEST = 2, 100
-"""A request asks for several short histories, up to so many windows' lines and so many runs."""
 LINES_TOGETHER = 20_000
 BYTES_TOGETHER = 16_000_000
 SECONDS_TOGETHER = 2.0
@@ -58,7 +57,7 @@ def walk_steps(
     place = (reach.scratch, kind, scope.project_id or "")
     journal = Journal(*place, resumes=resumes)
     files = FileQueue(kind, scope, reach, KeptFiles(*place, resumes=resumes))
-    walk = _Walk(kind, scope, reach, iter(readings), task, files, journal)
+    walk = _Walk(kind, scope, reach, Groups(kind, iter(readings)), task, files, journal)
     is_over = False
     try:
         with Pool[Result](reach.workers, reach.stop) as pool:
@@ -77,15 +76,13 @@ class _Walk:
     kind: Kind
     scope: ScopeOf
     reach: Reach
-    new: Iterator[Reading]
+    groups: Groups
     task: str
     files: FileQueue
     journal: Journal
     seen: int = 0
     changed: int = 0
     set_aside: int = 0
-    _waiting: deque[Reading] = field(default_factory=deque)
-    """Runs to be read from their start, before those that nobody has looked at yet."""
     _going_on: deque[list[Reading]] = field(default_factory=deque)
     _pages: list[StepsPage] = field(default_factory=list)
     _reached: dict[str, int] = field(default_factory=dict)
@@ -120,36 +117,13 @@ class _Walk:
         group: list[Reading] = []
         if self._going_on:
             group = self._going_on.popleft()
-        elif self._waiting or not self.files.waits:
-            group = self._new_group()
+        elif self.groups.waits or not self.files.waits:
+            group = self.groups.next()
         if not group:
             return None
         if group[0].wants_exports:
             return partial(find_exports, *here, group)
         return partial(fetch_windows, *here, self.journal, group)
-
-    def _new_group(self) -> list[Reading]:
-        """Return the runs to ask for in one request: short ones together."""
-        group: list[Reading] = []
-        lines = 0
-        while (reading := self._peek()) is not None:
-            reading.rows = reading.rows or self.kind.page_size
-            expected = reading.rows if reading.line_count is None else reading.line_count
-            most_lines, most_runs = WINDOWS_A_REQUEST * self.kind.page_size, RUNS_A_REQUEST
-            if reading.wants_exports:
-                most_lines, most_runs = exports.LINES_TOGETHER, exports.RUNS_TOGETHER
-            is_full = lines + expected > most_lines or len(group) == most_runs
-            if group and (is_full or group[0].wants_exports != reading.wants_exports):
-                break
-            group.append(self._waiting.popleft())
-            lines += max(expected, 1)
-        return group
-
-    def _peek(self) -> Reading | None:
-        """Return the run that comes next, without taking it."""
-        if not self._waiting and (reading := next(self.new, None)) is not None:
-            self._waiting.append(reading)
-        return self._waiting[0] if self._waiting else None
 
     def _take(self, fetched: Result) -> None:
         """Move on by what came."""
@@ -173,7 +147,7 @@ class _Walk:
             )
         else:
             reading.next_step = reading.pages_from
-            self._waiting.append(reading)
+            self.groups.put(reading)
 
     def _take_exported(self, exported: Exported) -> None:
         """Go on behind rows that came from files."""
