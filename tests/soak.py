@@ -112,7 +112,7 @@ def main() -> None:
         "crashes": lambda: (
             soak_crashes({"nothing": 2, "an old mirror": 2}, 2, runs=3)
             if is_short
-            else soak_crashes({"nothing": 60, "an old mirror": 20}, 20, runs=14, steps=700)
+            else soak_crashes({"nothing": 60, "an old mirror": 20}, 20, runs=17, steps=700)
         ),
         "readers": lambda: soak_readers(10 if is_short else 200),
     }

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 
+import duckdb
 import pytest
 
-from mirror.making import TEAM, first_runs, own_id, rows
+from mirror.making import TEAM, first_runs, make_world, open_mirror, own_id, rows
 from wandb_mirror.errors import NotMirrored
+from wandb_mirror.kinds import KINDS, STORED
+from wandb_mirror.kinds.spec import Type
+from wandb_mirror.sandbox import Sandbox
 
 
 def log(mirror):
@@ -50,3 +54,46 @@ def test_what_differs_is_named_and_fetched_again_when_asked(mirror, world):
     assert [status for status, _ in log(mirror)] == ["done", "verified: different", "done"]
     assert mirror.verify(is_deep=True).different == []
     assert rows(mirror, "SELECT config <> '{}' FROM runs WHERE run_id = ?", bad) == [(True,)]
+
+
+def break_every_kind(mirror):
+    """Change one value of each kind behind the mirror's back; return of which kinds."""
+    broken = {"history", "system_metrics"}
+    with sqlite3.connect(mirror.store_path) as store:
+        for kind in STORED:
+            named = {*kind.key, kind.seek, kind.stamped_by, kind.heard_by}
+            column = next(
+                each.column
+                for each in kind.fields
+                if each.column not in named and each.type in (Type.TEXT, Type.JSON_TEXT)
+            )
+            done = store.execute(
+                f"UPDATE {kind.plural} SET {column} = '\"broken\"' WHERE rowid = "
+                f"(SELECT min(rowid) FROM {kind.plural} WHERE deleted_at IS NULL)"
+            )
+            broken |= {kind.plural} if done.rowcount else set()
+    with duckdb.connect(mirror.folder / "warehouse.duckdb") as warehouse:
+        for table in ("history", "samples"):
+            first = f"SELECT min(rowid) FROM _data.{table}"
+            warehouse.execute(f"UPDATE _data.{table} SET value = value + 1 WHERE rowid = ({first})")
+    return broken
+
+
+def test_what_is_wrong_with_any_kind_is_found_and_fetched_again(tmp_path):
+    world = make_world(
+        projects=1, sweeps=1, datasets=1, models=1, versions=2, reports=1,
+        has_automations=True, has_registry=True,
+    )  # fmt: skip
+    rules = {"sync.console_lines": True, "sync.redact": ["*rate*"]}
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "m", box, overrides=rules)
+        mirror.sync([TEAM])
+        whole = mirror.verify(is_deep=True)
+        assert (whole.different, whole.behind) == ([], [])
+        broken = break_every_kind(mirror)
+        assert len(broken) >= len(KINDS) - 1
+        verdict = mirror.verify(is_deep=True, repairs=True)
+        assert {each.kind for each in verdict.different} == broken == set(whole.compared)
+        mended = mirror.verify(is_deep=True)
+        assert (mended.different, mended.behind) == ([], [])
+        assert mended.compared == whole.compared

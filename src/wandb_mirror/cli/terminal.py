@@ -21,9 +21,9 @@ from wandb_mirror.progress import Progress, Silence
 
 if TYPE_CHECKING:
     from wandb_mirror.kinds.spec import Kind
+    from wandb_mirror.mirror.comparing import Verdict
     from wandb_mirror.mirror.doctor import Finding
     from wandb_mirror.mirror.report import SyncReport
-    from wandb_mirror.mirror.verify import Verdict
 
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_A_MINUTE = 60

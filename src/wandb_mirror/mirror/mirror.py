@@ -34,10 +34,10 @@ from wandb_mirror.upstream.credentials import app_url
 from wandb_mirror.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
+    from wandb_mirror.mirror.comparing import Verdict
     from wandb_mirror.mirror.doctor import Finding
     from wandb_mirror.mirror.downloads import DownloadReport, Wish
     from wandb_mirror.mirror.dry_run import Foreseen
-    from wandb_mirror.mirror.verify import Verdict
     from wandb_mirror.pull.reach import Keeper
     from wandb_mirror.push.report import PushReport
 

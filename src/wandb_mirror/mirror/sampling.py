@@ -33,7 +33,7 @@ class Sampling:
         for rows in self.store.load_rows(parent, where=where, columns=columns_needed(kind, parent)):
             for row in rows:
                 own_key = row[parent.own_key]
-                if row["deleted_at"] is None and _is_due(kind, row, known.get(own_key)):
+                if row["deleted_at"] is None and is_due(kind, row, known.get(own_key)):
                     due.append((own_key, row[kind.counted_by] if kind.counted_by else None))
         if not due:
             return
@@ -42,7 +42,7 @@ class Sampling:
         found.changed[kind.plural] = walked.changed
 
 
-def _is_due(kind: Kind, row: Row, known: int | None) -> bool:
+def is_due(kind: Kind, row: Row, known: int | None) -> bool:
     """Tell whether a run has other samples than those that are here."""
     count = row[kind.counted_by] if kind.counted_by else None
     if count is not None:

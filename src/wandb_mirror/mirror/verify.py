@@ -1,4 +1,4 @@
-"""Compare the mirror with upstream: counts, then content, then (deep) every history row.
+"""Compare the mirror with upstream: counts, then content, then (deep) every value of every kind.
 
 What upstream changed since the last sync is *behind*: a sync would fetch it. What differs although
 upstream says that nothing changed is *different*: the mirror was wrong.
@@ -8,150 +8,149 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from wandb_mirror.errors import NotFound, NotOffered
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.history.lines import parse_steps
 from wandb_mirror.history.select import select_metrics
 from wandb_mirror.kinds import KINDS
-from wandb_mirror.kinds.pages import HistoryCursor, Row, RowPage, ScopeOf, StepsRequest
+from wandb_mirror.kinds.pages import HistoryCursor, Row, ScopeOf, StepsRequest
 from wandb_mirror.kinds.spec import Follow, Kind
+from wandb_mirror.mirror.comparing import PROJECTS, Comparing
+from wandb_mirror.mirror.listings import OF_ENTITIES
+from wandb_mirror.mirror.sampling import is_due
+from wandb_mirror.mirror.selection import read_run_filter
 from wandb_mirror.pull.listing import Listing
+from wandb_mirror.pull.manifests import walk_manifests
 from wandb_mirror.pull.plan import plan_window
 from wandb_mirror.pull.reach import Reach
-from wandb_mirror.store.digest import digest_light
+from wandb_mirror.pull.samples import walk_samples
+from wandb_mirror.pull.together import Found, walk_together
+from wandb_mirror.pull.walk import Walked
+from wandb_mirror.settings import Settings
 from wandb_mirror.store.store import Store
 from wandb_mirror.upstream.steps import fetch_steps
 from wandb_mirror.warehouse.warehouse import Warehouse
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One object that is not here as it is upstream."""
-
-    kind: str
-    path: str
-    problem: str
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What a comparison found."""
-
-    compared: dict[str, int] = field(default_factory=dict)
-    behind: list[Difference] = field(default_factory=list)
-    different: list[Difference] = field(default_factory=list)
-
-    @property
-    def status(self) -> str:
-        """What ``sync_log`` says of the comparison."""
-        if self.different:
-            return "verified: different"
-        return "verified: behind" if self.behind else "verified: equal"
-
-    @property
-    def is_equal(self) -> bool:
-        """Whether nothing differs but what a sync would fetch."""
-        return not self.different
-
-    def count(self, kind: str) -> None:
-        """Count one object that was compared."""
-        self.compared[kind] = self.compared.get(kind, 0) + 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the verdict as JSON has it."""
-        return asdict(self) | {"is_equal": self.is_equal}
-
-
 @dataclass(slots=True)
 class Verifier:
-    """Compares projects one by one."""
+    """Compares projects one by one, and what their entities have beside projects."""
 
     store: Store
     warehouse: Warehouse
     reach: Reach
+    """Its keeper is ``comparing``."""
+    comparing: Comparing
     is_deep: bool
     kinds: Sequence[Kind]
     """Those that are mirrored."""
-    verdict: Verdict = field(default_factory=Verdict)
+    settings: Settings
+    _looked_at: set[tuple[str, ScopeOf]] = field(default_factory=set)
+    """Listings of parents that several entities have, by kind."""
+
+    def compare_entity(self, entity: str) -> None:
+        """Compare what an entity has beside projects."""
+        self.comparing.place = ScopeOf()
+        own = [kind for kind in self.kinds if kind.scope in OF_ENTITIES]
+        listed = [kind for kind in own if kind.follows is None]
+        for outcomes in walk_together(listed, [ScopeOf(entity)], self.reach) if listed else ():
+            self._heed(outcomes)
+        for kind in own:
+            if kind.follows is not None:
+                self._compare_children(kind, kind.follows, ScopeOf(entity))
 
     def compare_project(self, row: Row) -> None:
-        """Compare one project's objects of every kind, and their histories."""
+        """Compare one project, its objects of every kind, and their histories."""
         scope = ScopeOf(row["entity"], row["project"], row["project_id"])
+        self.comparing.place = scope
+        if PROJECTS in self.kinds:
+            found = self.reach.upstream.fetch_node(PROJECTS, scope)
+            if found is None:
+                self.comparing.note_behind(PROJECTS, ScopeOf(scope.entity), row["project"], "gone")
+                return
+            self.comparing.compare(PROJECTS, ScopeOf(scope.entity), [found])
         for kind in self.kinds:
-            if kind.scope == "project":
-                with suppress(NotOffered):
+            with suppress(NotOffered):
+                if kind.scope == "project":
                     self._compare_listing(kind, scope)
-            elif kind.shape == "steps":
-                self._compare_histories(kind, scope)
-            elif self.is_deep and kind.follows is not None and kind.shape in ("connection", "list"):
-                with suppress(NotOffered):
+                elif kind.shape == "steps":
+                    self._compare_histories(kind, scope)
+                elif kind.shape == "samples":
+                    self._compare_samples(kind, scope)
+                elif self.is_deep and kind.follows is not None and kind.scope not in OF_ENTITIES:
                     self._compare_children(kind, kind.follows, scope)
 
     def _compare_children(self, kind: Kind, follow: Follow, place: ScopeOf) -> None:
-        """Compare the listings of each parent that has any: one request a parent."""
+        """Compare the listings, or manifests, of each parent that has any."""
         parent = next(each for each in KINDS if each.plural == follow.parent)
-        where: dict[str, object] = {**place.columns(parent.scope_columns[:1])}
-        for due in self.store.load_due(kind, follow, parent, where, takes_all=True):
-            if not due.is_gone:
-                scope = replace(due.scope, entity=place.entity, project=place.project)
-                with suppress(NotFound):  # the parent is gone; its own comparison says so
-                    self._compare_listing(kind, scope)
+        known = place.columns(parent.scope_columns[:1])
+        where: dict[str, object] = {name: each for name, each in known.items() if each is not None}
+        due = self.store.load_due(kind, follow, parent, where, takes_all=True)
+        alive = [each.scope for each in due if not each.is_gone]
+        scopes = [
+            replace(each, entity=place.entity, project=place.project or each.project)
+            for each in alive
+            if (kind.plural, each) not in self._looked_at
+        ]
+        self._looked_at.update((kind.plural, each) for each in alive)
+        if kind.shape != "manifest":
+            for outcomes in walk_together([kind], scopes, self.reach):
+                self._heed(outcomes)
+            return
+        for outcomes in walk_manifests(kind, scopes, self.reach):
+            self._heed(outcomes)
+            for _, scope, outcome in outcomes:
+                kept = len(self.comparing.kept(kind, scope))
+                if isinstance(outcome, Walked) and kept > outcome.seen:
+                    problem = f"has {outcome.seen} files upstream, and {kept} here"
+                    self.comparing.note_different(kind, scope, "", problem)
+
+    def _heed(self, outcomes: Sequence[Found]) -> None:
+        """Note what could not be looked at; a parent that is gone says so itself."""
+        for kind, scope, outcome in outcomes:
+            if isinstance(outcome, Walked):
+                if outcome.incomplete:
+                    self.comparing.set_aside(kind, scope, "", outcome.incomplete)
+            elif not isinstance(outcome, (NotFound, NotOffered)):
+                self.comparing.set_aside(kind, scope, "", str(outcome))
 
     def _compare_listing(self, kind: Kind, scope: ScopeOf) -> None:
-        listing = Listing(kind, scope)
+        only = read_run_filter(self.settings.sync.run_filter) if kind.holds == "run" else None
+        listing = Listing(kind, scope, only=only)
         for rows in listing.pages(self.reach):
             for start in range(0, len(rows), kind.detail_size):
-                self._compare_page(kind, scope, rows[start : start + kind.detail_size])
-        for own_key in self._kept(kind, scope) - listing.seen:
-            self.verdict.behind.append(
-                Difference(kind.plural, f"{scope}/{own_key}", "is gone upstream")
-            )
+                some: Sequence[Row] = rows[start : start + kind.detail_size]
+                if kind.has_heavy_fields:
+                    keys = [row[kind.own_key] for row in some]
+                    some = self.reach.upstream.fetch_detail_page(kind, scope, keys).rows
+                self.comparing.compare(kind, scope, some)
+        if only is None:
+            self.comparing.mark_missing(kind, scope, listing.seen)
 
-    def _kept(self, kind: Kind, scope: ScopeOf) -> set[str]:
-        where = scope.columns(kind.scope_columns)
-        return {
-            row[kind.own_key]
-            for rows in self.store.load_rows(
-                kind, where=where, columns=[kind.own_key, "deleted_at"]
-            )
-            for row in rows
-            if row["deleted_at"] is None
-        }
-
-    def _compare_page(self, kind: Kind, scope: ScopeOf, light: Sequence[Row]) -> None:
-        own_keys = [row[kind.own_key] for row in light]
-        page = (
-            self.reach.upstream.fetch_detail_page(kind, scope, own_keys)
-            if kind.has_heavy_fields
-            else RowPage(light, has_next=False)
-        )
-        digests = self.store.load_digests(kind, scope, own_keys)
-        for row in page.rows:
-            self.verdict.count(kind.plural)
-            path = f"{scope}/{row[kind.own_key]}"
-            digest = digests.get(row[kind.own_key])
-            if digest is None:
-                self.verdict.behind.append(Difference(kind.plural, path, "is new upstream"))
-            elif digest.is_gone or digest.light_digest != digest_light(kind, row):
-                self.verdict.behind.append(Difference(kind.plural, path, "changed upstream"))
-            elif wrong := self._differing(kind, scope, row):
-                problem = f"{', '.join(wrong)} not as upstream"
-                self.verdict.different.append(Difference(kind.plural, path, problem))
-
-    def _differing(self, kind: Kind, scope: ScopeOf, row: Row) -> list[str]:
-        """Return the columns that are not as upstream has them."""
-        where = {**scope.columns(kind.scope_columns), kind.own_key: row[kind.own_key]}
-        for rows in self.store.load_rows(kind, where=where):
-            kept = rows[0]
-            return [
-                field.column for field in kind.fields if kept[field.column] != row[field.column]
-            ]
-        return [kind.own_key]
+    def _compare_samples(self, kind: Kind, scope: ScopeOf) -> None:
+        """Compare how many samples there are; deep, the samples."""
+        parent = next(each for each in KINDS if each.holds == kind.scope)
+        known = self.warehouse.load_sample_counts(scope)
+        here: list[tuple[str, int | None]] = []
+        for rows in self.store.load_rows(parent, where=scope.columns(parent.scope_columns)):
+            for row in rows:
+                if row["deleted_at"] is not None:
+                    continue
+                run_id, count = row[parent.own_key], row[kind.counted_by or ""]
+                self.comparing.verdict.count(kind.plural)
+                if is_due(kind, row, known.get(run_id)):
+                    self.comparing.note_behind(kind, scope, run_id, "samples grew upstream")
+                elif count:
+                    here.append((run_id, count))
+        if self.is_deep and here:
+            walk_samples(kind, scope, here, self.reach)
 
     def _compare_histories(self, kind: Kind, scope: ScopeOf) -> None:
+        if any(fnmatchcase(str(scope), each) for each in self.settings.history.skip_projects):
+            return
         parent = next(each for each in KINDS if each.holds == kind.scope)
         counter = kind.counted_by or ""
         where = scope.columns(parent.scope_columns)
@@ -160,8 +159,9 @@ class Verifier:
             own_keys = [row[parent.own_key] for row in live]
             cursors = self.warehouse.load_cursors(scope.project_id or "", own_keys)
             for row in live:
-                self.verdict.count(kind.plural)
-                self._compare_history(kind, scope, row[parent.own_key], row[counter], cursors)
+                self.comparing.verdict.count(kind.plural)
+                run_id = row[parent.own_key]
+                self._compare_history(kind, scope, run_id, row[counter], cursors.get(run_id))
 
     def _compare_history(
         self,
@@ -169,21 +169,17 @@ class Verifier:
         scope: ScopeOf,
         run_id: str,
         line_count: int | None,
-        cursors: dict[str, HistoryCursor],
+        cursor: HistoryCursor | None,
     ) -> None:
-        path = f"{scope}/{run_id}"
-        cursor = cursors.get(run_id)
         if cursor is None or cursor.status in ("none", "partial", "failed"):
             status = "none" if cursor is None else cursor.status
-            self.verdict.behind.append(Difference(kind.plural, path, f"history is {status} here"))
-            return
-        if cursor.line_count != line_count:
-            self.verdict.behind.append(Difference(kind.plural, path, "history grew upstream"))
-            return
-        if self.is_deep:
+            self.comparing.note_behind(kind, scope, run_id, f"history is {status} here")
+        elif cursor.line_count != line_count:
+            self.comparing.note_behind(kind, scope, run_id, "history grew upstream")
+        elif self.is_deep:
             for page in self._pages(kind, scope, run_id, cursor):
                 if wrong := self.warehouse.compare_steps(page):
-                    self.verdict.different.append(Difference(kind.plural, path, wrong))
+                    self.comparing.note_different(kind, scope, run_id, wrong)
                     return
 
     def _pages(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -64,3 +65,18 @@ class SampleTables:
         }
         self._database.insert("_data.sample_counts", pa.table(rows))
         return int(whole.num_rows)
+
+    def compare(self, samples: Samples) -> str:
+        """Return what differs between a run's samples and those stored; nothing if equal."""
+        kept = self._database.rows(
+            "SELECT k.path, s.timestamp, s.runtime, s.value FROM _data.project_numbers p "
+            "JOIN _data.run_numbers n USING (project_no) JOIN _data.samples s USING (run_no) "
+            "JOIN _data.keys k USING (key_no) WHERE p.project_id = ? AND n.run_id = ?",
+            [samples.project_id, samples.run_id],
+        )
+        columns = [column.to_pylist() for column in samples.table.columns]
+        wanted = [(samples.paths[place], *rest) for place, *rest in zip(*columns, strict=True)]
+        unlike = Counter(map(repr, wanted))
+        unlike.subtract(map(repr, kept))
+        wrong = sorted(value for value, count in unlike.items() if count)
+        return f"{len(wrong)} samples not as upstream, like {wrong[0]}" if wrong else ""

@@ -241,6 +241,10 @@ class Warehouse(Closable):
         """Return what differs between a page and what is stored of it; nothing if it is equal."""
         return self._history.compare(page)
 
+    def compare_samples(self, samples: Samples) -> str:
+        """Return what differs between a run's samples and those stored; nothing if equal."""
+        return self._samples.compare(samples)
+
     def settle(self) -> None:
         """Rewrite the runs that ended in the order in which readers ask, in one transaction."""
         if run_nos := self._history.unsettled():
