@@ -6,6 +6,7 @@ import configparser
 import json
 import re
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ import yaml
 from wandb_mirror.cli.jsonlog import wants_json
 from wandb_mirror.cli.main import cli, main
 from wandb_mirror.sandbox import Sandbox, generate_world
+from wandb_mirror.sandbox.faults import Fault
 from wandb_mirror.sandbox.people import PLANTED
 
 ROOT = Path(__file__).parents[2]
@@ -113,12 +115,34 @@ def read_texts(path):
     return repr(rows)
 
 
+def keep_looking(folder, box):
+    """Return what files beside the databases hold at any request, by their names."""
+    seen = {}
+
+    def look(_request):
+        for path in folder.rglob("*.*"):
+            if path.name.startswith(("store.", "warehouse.", "wandb.")):
+                continue  # who opens these in the process that has them loses its locks
+            with suppress(OSError):
+                seen[path.name] = seen.get(path.name, b"") + path.read_bytes()
+        return False
+
+    box.faults.add(Fault(), times=None, when=look)
+    return seen
+
+
 def test_no_secret_is_asked_for_kept_or_said(tmp_path, capfd, monkeypatch):
     world = generate_world(
         entity="team", projects=1, runs=4, steps=5, datasets=1, models=1, reports=1,
         has_automations=True, has_registry=True,
     )  # fmt: skip
-    with Sandbox(world) as box:
+    exported = world.create_run(world.projects[0], "exported")
+    for step in range(500):
+        world.log(exported, {"loss": step})
+    world.finish(exported)
+    monkeypatch.setattr("wandb_mirror.pull.steps.RUNS_A_REQUEST", 1)
+    with Sandbox(world, exports="ready") as box:
+        passing = keep_looking(tmp_path / "mirror", box)
         monkeypatch.setenv("WANDB_BASE_URL", box.base_url)
         monkeypatch.setenv("WANDB_API_KEY", box.api_key)
         arguments = ["--mirror", str(tmp_path / "mirror"), "-v", "--log-format", "json"]
@@ -130,6 +154,10 @@ def test_no_secret_is_asked_for_kept_or_said(tmp_path, capfd, monkeypatch):
     said = "".join(capfd.readouterr())
     files = [each for each in (tmp_path / "mirror").rglob("*") if each.is_file()]
     kept = b"".join(each.read_bytes() for each in files)
+    for name, content in passing.items():
+        kept += name.encode() + content
+    assert {".journal", ".part"} <= {Path(name).suffix for name in passing}
+    assert any(b'"_step"' in content for content in passing.values())
     for name in ("wandb.duckdb", "warehouse.duckdb"):
         kept += read_texts(tmp_path / "mirror" / name).encode()  # as it is stored it is packed
     assert len(files) > 5
