@@ -40,7 +40,11 @@ def find_owners(views: Views) -> dict[str, str]:
             for column in (*other.key, *(field.column for field in other.fields))
         }
         is_shown = kind.own_key in views.get(kind.plural, ())
-        if is_shown and kind.own_key.endswith(("_id", "collection")) and kind.own_key in others:
+        if (
+            is_shown
+            and kind.own_key.endswith(("_id", "collection", "agent"))
+            and kind.own_key in others
+        ):
             owners.setdefault(kind.own_key, kind.plural)
     return owners
 

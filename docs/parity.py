@@ -102,7 +102,7 @@ OURS = {
 }
 """Class to where it is below ``wandb_mirror.api``."""
 ABSENT = {
-    "AgentRuns": "which runs an agent ran is not mirrored; `sweep.runs` has all of them",
+    "AgentRuns": "`agent.runs()` returns `Runs`",
     "Job": "launch is not mirrored",
     "QueuedRun": "launch is not mirrored",
     "RunQueue": "launch is not mirrored",
@@ -211,7 +211,7 @@ DIFFERS = {
     "Projects": {},
     "Sweep": {
         "config": "parsed from the mirror's JSON, not YAML",
-        "agents": "as of the last sync, without `heartbeat_at`",
+        "agents": "as of the last sync",
         "agent": "by its id or name; an unknown one is a `NotMirrored`",
         "best_run": "says nothing on the terminal; a run column without a sign sorts by that column",
     },
@@ -290,7 +290,7 @@ compared with the mirror's.
 | filters on keys with a dot in them | never match (upstream's own limit) | match |
 | filters: `$exists` on a field of the run itself that is empty (`group`, `jobType`) | true | false |
 | orders: missing values and NaN | upstream's choice | last in both directions |
-| the state of a sweep, and of a run that upstream shouts | as sent (`RUNNING`) | in lower case |
+| the state of a sweep, of an agent, and of a run that upstream shouts | as sent (`RUNNING`) | in lower case |
 | `config` of a sweep whose YAML is broken | an error | `{}` |
 | a run, project or sweep that is not there | `CommError`, `ValueError` | `NotMirrored`, which is a `ValueError` |
 | `wandb-mirror history` on the command line | 500 samples by default | every row; `--samples` says that it samples |

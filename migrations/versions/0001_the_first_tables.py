@@ -14,6 +14,29 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "agent_runs",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("sweep_id", sa.Text(), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "project_id", "sweep_id", "agent", "run_id", name=op.f("pk_agent_runs")
+        ),
+    )
+    with op.batch_alter_table("agent_runs", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_agent_runs_changed_seq"),
+            ["changed_seq", "project_id", "sweep_id", "agent", "run_id"],
+            unique=False,
+        )
+
+    op.create_table(
         "artifact_collections",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("collection", sa.Text(), nullable=False),
@@ -549,6 +572,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("path", name=op.f("pk_scopes")),
     )
     op.create_table(
+        "sweep_agents",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("sweep_id", sa.Text(), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=True),
+        sa.Column("host", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("total_runs", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("heartbeat_at", sa.DateTime(), nullable=True),
+        sa.Column("changed_seq", sa.BigInteger(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("inaccessible_since", sa.DateTime(), nullable=True),
+        sa.Column("light_digest", sa.Text(), nullable=True),
+        sa.Column("checked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "sweep_id", "agent", name=op.f("pk_sweep_agents")),
+    )
+    with op.batch_alter_table("sweep_agents", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_sweep_agents_changed_seq"),
+            ["changed_seq", "project_id", "sweep_id", "agent"],
+            unique=False,
+        )
+
+    op.create_table(
         "sweeps",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("sweep_id", sa.Text(), nullable=False),
@@ -738,6 +787,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sweeps_changed_seq"))
 
     op.drop_table("sweeps")
+    with op.batch_alter_table("sweep_agents", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sweep_agents_changed_seq"))
+
+    op.drop_table("sweep_agents")
     op.drop_table("scopes")
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_runs_changed_seq"))
@@ -815,3 +868,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_artifact_collections_changed_seq"))
 
     op.drop_table("artifact_collections")
+    with op.batch_alter_table("agent_runs", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_agent_runs_changed_seq"))
+
+    op.drop_table("agent_runs")

@@ -64,7 +64,7 @@ list(a.run(R).files(names=["x"], pattern="y"))
 sorted((r.id, [x.id for x in r.used_artifacts()]) for r in a.runs(P))
 ([r.id for r in S(a).runs], len(S(a).runs), S(a).best_run().id, S(a).best_run("+summary_metrics.loss").id, S(a).best_run("-loss").id, S(a).best_run().config)
 (S(a).config, S(a).order, S(a).name, S(a).id, S(a).path, S(a).url, S(a).run_count, S(a).expected_run_count, S(a).method, S(a).best_loss, S(a).display_name, S(a).created_at, S(a).entity)
-[(g.id, g.name, g.host, g.state, g.total_runs, g.created_at) for g in S(a).agents()]
+[(g.id, g.name, g.host, g.state.lower(), g.total_runs, g.created_at, g.heartbeat_at, [r.id for r in g.runs()], len(g.runs())) for g in S(a).agents()]
 [s.id for s in a.project("mnist-baselines", TEAM).sweeps(per_page=1)]
 [s.id for s in a.project("mnist-baselines", TEAM).sweeps(filters={"name": SWEEP})]
 a.project("nope", TEAM).id

@@ -73,9 +73,10 @@ class Maker:
     def forget_listing(self, kind: Kind) -> None:
         """Let the server lack what a kind is read from, in whatever way."""
         found: Any = self.schema.query_type
-        for at in kind.path[:-1]:
+        path = [at for at in kind.path if at.field != "edges"]
+        for at in path[:-1]:
             found = graphql.get_named_type(found.fields[at.field].type)
-        ways = [each.field for each in (kind.path[-1], kind.sampled, kind.exports) if each]
+        ways = [each.field for each in (path[-1], kind.sampled, kind.exports) if each]
         assert found.fields.keys() >= set(ways)
         self._take_away(found, set(ways))
 
@@ -271,13 +272,19 @@ class Shelf:
         if kind.scope == "project":
             return self.project, last
         assert self.above is not None
-        return self.above.first(), last
+        parent = self.above.first()
+        named = max(place for place, at in enumerate(kind.path[:-1]) if at.arguments)
+        for at in kind.path[named + 1 : -1]:
+            if not isinstance(parent.get(at.field), dict):
+                parent[at.field] = {}
+            parent = parent[at.field]
+        return parent, last
 
     def first(self) -> Node:
         """Return the object that has children."""
         holder, name = self.holder
         found: Node = holder[name][0]
-        return found
+        return found["node"] if name == "edges" else found
 
     def show(self, numbers: list[int], **edited: int) -> dict[Any, dict[str, Any]]:
         """Let upstream have these objects, one of them edited; return their rows by own key."""
@@ -296,7 +303,8 @@ class Shelf:
         column = child.follows.by
         if not column:
             return
-        node = self.first()
+        holder, name = self.holder
+        node = holder[name][0]
         if column == "light_digest":
             column = next(
                 each.column

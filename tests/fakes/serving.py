@@ -72,6 +72,7 @@ type Project {
   runs(first: Int, after: String, filters: JSONString, order: String): RunConnection
   run(name: String!): Run
   sweeps(first: Int, after: String): SweepConnection
+  sweep(sweepName: String!): Sweep
   artifactTypes(first: Int, after: String): ArtifactTypeConnection
   artifactCollections(first: Int, after: String): ArtifactCollectionConnection
   artifactCollection(name: String!): ArtifactCollection
@@ -272,6 +273,7 @@ type Sweep {
   runCount: Int!
   runCountExpected: Int
   agents: AgentConnection
+  agent(agentName: String!): Agent
   config: String!
   createdAt: String
   updatedAt: String
@@ -279,7 +281,14 @@ type Sweep {
 type AgentConnection { edges: [AgentEdge] }
 type AgentEdge { node: Agent }
 type Agent {
-  id: ID! name: String! host: String! state: String totalRuns: Int! createdAt: String
+  id: ID!
+  name: String!
+  host: String!
+  state: String
+  totalRuns: Int!
+  createdAt: String
+  heartbeatAt: String
+  runs(first: Int, after: String, order: String): RunConnection
 }
 type RunConnection { edges: [RunEdge] pageInfo: PageInfo }
 type RunEdge { node: Run }
@@ -441,8 +450,13 @@ class Server:
             found = project.get("artifactCollections", [])
             return next((each for each in found if each["name"] == name), None)
 
+        def find_sweep(sweepName: str) -> Any:  # noqa: N803
+            found = [each for each in project["sweeps"] if each["name"] == sweepName]
+            return _shown_sweep(found[0]) if found else None
+
         return {
             **project,
+            "sweep": find_sweep,
             "artifactCollection": find_collection,
             "runs": list_runs,
             "run": find_run,
@@ -466,6 +480,14 @@ class Server:
             "pageInfo": {"endCursor": str(end), "hasNextPage": end < len(found)},
             "totalCount": len(found),
         }
+
+
+def _shown_sweep(sweep: dict[str, Any]) -> dict[str, Any]:
+    def find_agent(agentName: str) -> Any:  # noqa: N803
+        agents = (edge["node"] for edge in sweep["agents"]["edges"])
+        return next((each for each in agents if each["name"] == agentName), None)
+
+    return {**sweep, "agent": find_agent}
 
 
 def _shown_run(run: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from wandb_mirror.kinds.spec import Kind, Type
 
 NOW = datetime(2026, 1, 1)  # noqa: DTZ001  (naive UTC, as the mirror keeps times)
 LATER = NOW + timedelta(hours=1)
-SCOPE = ScopeOf("team", "vision", "p1", "r1", "c1", "v1", "o1")
-OTHER = ScopeOf("crew", "speech", "p2", "r2", "c2", "v2", "o2")
+SCOPE = ScopeOf("team", "vision", "p1", "r1", "c1", "v1", "o1", "s1", "g1")
+OTHER = ScopeOf("crew", "speech", "p2", "r2", "c2", "v2", "o2", "s2", "g2")
 
 SAMPLES: dict[Type, Any] = {
     Type.TEXT: "text",

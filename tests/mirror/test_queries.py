@@ -13,6 +13,7 @@ import pytest
 from mirror.making import TEAM, make_world, open_mirror, rows
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox.people import Action, Event
+from wandb_mirror.sandbox.sweeps import agents_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
 QUESTIONS = {
@@ -167,6 +168,24 @@ def test_the_best_run_of_every_sweep_is_found_by_the_sweeps_own_metric(filled):
     assert {(project, sweep): tuple(rest) for _, project, sweep, *rest in found} == wanted
 
 
+def test_which_runs_each_agent_of_a_sweep_ran_is_found(filled):
+    world, mirror = filled
+    wanted = {
+        (project.name, sweep.sweep_id, agent.host, run.run_id)
+        for project in world.projects
+        for sweep in project.sweeps.values()
+        for agent in agents_of(sweep)
+        for run in agent.runs
+    }
+    assert wanted
+    assert set(rows(mirror, "SELECT project, sweep_id, agent, run_id FROM agent_runs")) == wanted
+    with mirror.read() as published:
+        found = mirror.load_object(published, "sweep:team/mnist-baselines/swp01000")["agents"]
+    (first, *_) = [each for each in sorted(wanted) if each[:2] == ("mnist-baselines", "swp01000")]
+    count = sum(each[:3] == first[:3] for each in wanted)
+    assert f", {count} run" in found[first[2]]
+
+
 def test_automations_that_act_on_a_collection_are_found(filled):
     [found] = answers(filled, "Which automations act on a collection")
     wanted = [
@@ -185,6 +204,10 @@ def test_automations_that_act_on_a_collection_are_found(filled):
     ("path", "wanted"),
     [
         ("collection:team/mnist-baselines/classifier-0", {"aliases": {"latest": "v2"}}),
+        (
+            "collection:team/mnist-baselines/classifier-0",
+            {"versions": {"v2": "2 files, 234 bytes"}},
+        ),
         ("automation:team/mnist-baselines/deploy classifier-0", {"enabled": True}),
         ("automation:team/tell of everything", {"project": None, "enabled": True}),
         ("integration:team/deploy", {"kind": "webhook"}),

@@ -48,7 +48,7 @@ def documents_of(kind, capabilities):
         yield node_document(kind, SCOPE, capabilities)
     if can_name(kind):
         yield nodes_document(kind, SCOPE, capabilities, ["r1", "r2"])
-    if kind.shape == "connection":
+    if kind.shape in ("connection", "list"):
         for fields in (kind.fields, kind.light_fields):
             yield listing_document(
                 kind,
@@ -57,7 +57,7 @@ def documents_of(kind, capabilities):
                 fields=fields,
                 first=3,
                 after="x",
-                filters="{}" if kind.order else None,
+                filters="{}" if kind.seek else None,
                 order=kind.order,
             )
         yield listing_document(kind, SCOPE, capabilities, fields=kind.fields, first=3)

@@ -8,7 +8,7 @@ from typing import Any
 from wandb_mirror.api.attrs import Attrs, frame
 from wandb_mirror.api.generations import Generation, Generations, Row
 from wandb_mirror.api.pages import Held
-from wandb_mirror.api.refusals import CONTROL, SERVER_ONLY, refused, refused_property
+from wandb_mirror.api.refusals import CONTROL, refused
 from wandb_mirror.api.run import Run
 from wandb_mirror.api.runs import Runs
 from wandb_mirror.api.saving import Saver
@@ -26,8 +26,38 @@ NAMES = {"id": "storage_id", "displayName": "name", "name": "sweep_id"}
 class Agent(Attrs):
     """A process that ran a sweep's runs, as of the last sync."""
 
-    runs = refused("which runs an agent ran is not mirrored; use wandb.Api, or sweep.runs for all")
-    heartbeat_at = refused_property(f"it changes all the time and is not mirrored: {SERVER_ONLY}")
+    def __init__(self, generations: Generations, generation: Generation, row: Row) -> None:
+        super().__init__(
+            {
+                "id": row["agent_id"],
+                "name": row["agent"],
+                "host": row["host"],
+                "state": row["state"],
+                "totalRuns": row["total_runs"],
+                "createdAt": row["created_at"],
+                "heartbeatAt": row["heartbeat_at"],
+            }
+        )
+        self._generations = generations
+        self._generation = generation
+        self._row = row
+
+    def runs(self, per_page: int = 50) -> Runs:
+        """Return the runs that it ran, the oldest first."""
+        row = self._row
+        found = self._generation.rows(
+            "SELECT run_id FROM main.agent_runs "
+            "WHERE entity = ? AND project = ? AND sweep_id = ? AND agent = ?",
+            [row["entity"], row["project"], row["sweep_id"], row["agent"]],
+        )
+        return Runs(
+            self._generations,
+            (row["entity"], row["project"]),
+            {"name": {"$in": [each["run_id"] for each in found]}},
+            DEFAULT_ORDER,
+            per_page,
+            generation=self._generation,
+        )
 
     def __repr__(self) -> str:
         """Return its id and state."""
@@ -69,7 +99,6 @@ class Sweep(Attrs):
             [row["entity"], row["project"], row["sweep_id"]],
         )
         self._saver.note(name=row["name"], description=row.get("description"))
-        self._agents: list[dict[str, Any]] = parse(found) if (found := row.get("agents")) else []
         self._entity = row["entity"]
         self.project = row["project"]
         self.id = row["sweep_id"]
@@ -104,13 +133,18 @@ class Sweep(Attrs):
 
     def agents(self) -> list[Agent]:
         """Return the agents that ran it."""
-        return [Agent(each) for each in self._agents]
+        rows = self._generation.live(
+            "sweep_agents",
+            "entity = ? AND project = ? AND sweep_id = ? ORDER BY created_at, agent",
+            [self.entity, self.project, self.id],
+        )
+        return [Agent(self._generations, self._generation, row) for row in rows]
 
     def agent(self, agent_id: str) -> Agent:
         """Return one of them by its id or name; raises ``NotMirrored``."""
-        for each in self._agents:
-            if agent_id in (each["id"], each["name"]):
-                return Agent(each)
+        for each in self.agents():
+            if agent_id in (each.id, each.name):
+                return each
         raise NotMirrored(
             f"sweep {'/'.join(self.path)} has no agent {agent_id!r} in this mirror; agents() "
             "lists those that it has"

@@ -53,7 +53,7 @@ def read_time(
     multiple=True,
     metavar="KIND",
     help="Read these kinds alone, and what they are found by (a,b or repeated): runs, history, "
-    "system_metrics, files, sweeps, artifacts, reports, users, automations, integrations, "
+    "system_metrics, files, sweeps, agents, artifacts, reports, users, automations, integrations, "
     "registries; docs/kinds.md has all.",
 )
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wandb_mirror.kinds.agent_run import AGENT_RUN
 from wandb_mirror.kinds.artifact import ARTIFACT
 from wandb_mirror.kinds.artifact_collection import ARTIFACT_COLLECTION
 from wandb_mirror.kinds.artifact_file import ARTIFACT_FILE
@@ -21,6 +22,7 @@ from wandb_mirror.kinds.run import RUN
 from wandb_mirror.kinds.run_file import RUN_FILE
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.kinds.sweep import SWEEP
+from wandb_mirror.kinds.sweep_agent import SWEEP_AGENT
 from wandb_mirror.kinds.system_metric import SYSTEM_METRIC
 from wandb_mirror.kinds.team import TEAM
 from wandb_mirror.kinds.team_automation import TEAM_AUTOMATION
@@ -41,6 +43,8 @@ KINDS: tuple[Kind, ...] = (
     HISTORY,
     SYSTEM_METRIC,
     SWEEP,
+    SWEEP_AGENT,
+    AGENT_RUN,
     ARTIFACT_TYPE,
     ARTIFACT_COLLECTION,
     ARTIFACT,
@@ -60,6 +64,7 @@ STORED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind.is_stored)
 
 WORDS: dict[str, tuple[str, ...]] = {
     "files": ("run_files",),
+    "agents": ("sweep_agents", "agent_runs"),
     "artifacts": (
         "artifact_types",
         "artifact_collections",

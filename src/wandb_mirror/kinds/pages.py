@@ -21,6 +21,8 @@ class ScopeOf:
     collection: str | None = None
     artifact_id: str | None = None
     org_entity: str | None = None
+    sweep_id: str | None = None
+    agent: str | None = None
 
     def columns(self, names: Sequence[str]) -> Row:
         """Return the scope columns named, as rows of this scope begin with them."""
@@ -28,8 +30,13 @@ class ScopeOf:
 
     def __str__(self) -> str:
         """Return the path as people write it."""
-        own = self.run_id or self.collection or self.artifact_id or self.org_entity
-        return "/".join(part for part in (self.entity, self.project, own) if part)
+        return "/".join(part for part in (self.entity, self.project, self.own) if part)
+
+    @property
+    def own(self) -> str:
+        """What names the scope within its project; empty for a project itself."""
+        of_sweep = "/".join(part for part in (self.sweep_id, self.agent) if part)
+        return self.run_id or self.collection or self.artifact_id or self.org_entity or of_sweep
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ Scope = Literal[
     "version",
     "organization",
     "registry",
+    "sweep",
+    "agent",
 ]
 """Where objects of a kind are looked for."""
 
@@ -244,6 +246,8 @@ SCOPE_COLUMNS: dict[str, tuple[str, ...]] = {
     "version": ("project_id", "artifact_id"),
     "organization": ("org_entity",),
     "registry": ("org_entity", "project"),
+    "sweep": ("project_id", "sweep_id"),
+    "agent": ("project_id", "sweep_id", "agent"),
 }
 """The columns with which the rows of a scope begin. ``project_id`` is upstream's ``internalId``,
 which a renamed project keeps; where a server lacks it, its ``id``. A ``team`` is an entity too, but

@@ -5,8 +5,7 @@ Cost: one request for 20 lists, four projects with all that they list; a page
 holds 100.
 Names: upstream ``name`` is our ``sweep_id``; ``name`` is the display name. Runs name their sweep in
 ``runs.sweep_id``. ``config`` arrives as YAML text and is kept as JSON beside the text.
-Not read: when an agent was last heard, which moves all the time while a sweep runs, and which runs
-it ran, which is a request an agent.
+``agents`` says what of them moved; ``sweep_agents`` and ``agent_runs`` are read where it did.
 Gone: a sweep that a complete listing does not show is marked deleted.
 Older servers: without ``createdAt``, ``runCountExpected`` and the like these columns are NULL.
 """
@@ -46,8 +45,8 @@ SWEEP = Kind(
             "agents",
             "agents",
             Type.JSON,
-            selection="{ edges { node { id name host state totalRuns createdAt } } }",
-            about="The agents that run it, a JSON array.",
+            selection="{ edges { node { name state totalRuns heartbeatAt } } }",
+            about="Its agents in short: tells what changed.",
         ),
         Field("created_at", "createdAt", Type.TIME, about="When it was made."),
         Field("updated_at", "updatedAt", Type.TIME, about="When upstream last changed it."),

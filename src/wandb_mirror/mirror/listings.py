@@ -129,7 +129,7 @@ class Listings:
             if kind.plural not in report.not_offered:
                 report.not_offered.append(kind.plural)
             return False
-        own = scope.run_id or scope.collection or scope.artifact_id or scope.org_entity or ""
+        own = scope.own
         if not isinstance(outcome, Walked):
             if isinstance(outcome, NotFound) and own:
                 return False  # it went after it was listed; the next sync sees that

@@ -87,31 +87,40 @@ def _need(published: Published, path: ObjectPath) -> dict[str, Any]:
     return found
 
 
-PAIRS: dict[str, tuple[str, str]] = {
-    "project": (
-        "runs_by_state",
-        """
+PAIRS: dict[str, dict[str, str]] = {
+    "project": {
+        "runs_by_state": """
         SELECT coalesce(state, 'unknown'), count(*) FROM runs
         WHERE entity = ? AND project = ? AND deleted_at IS NULL GROUP BY 1 ORDER BY 1
         """,
-    ),
-    "sweep": (
-        "runs",
-        """
+    },
+    "sweep": {
+        "agents": """
+        SELECT a.agent, coalesce(a.state, 'unknown') || ', ' || count(r.run_id)
+          || CASE count(r.run_id) WHEN 1 THEN ' run' ELSE ' runs' END
+          || coalesce(strftime(a.heartbeat_at, ', last heard of %Y-%m-%dT%H:%M:%SZ'), '')
+        FROM sweep_agents a LEFT JOIN agent_runs r USING (entity, project, sweep_id, agent)
+        WHERE a.entity = ? AND a.project = ? AND a.sweep_id = ? AND a.deleted_at IS NULL
+        GROUP BY a.agent, a.state, a.heartbeat_at ORDER BY 1
+        """,
+        "runs": """
         SELECT run_id || ' ' || coalesce(name, ''), coalesce(state, 'unknown') FROM runs
         WHERE entity = ? AND project = ? AND sweep_id = ? AND deleted_at IS NULL ORDER BY 1
         """,
-    ),
-    "collection": (
-        "aliases",
-        """
+    },
+    "collection": {
+        "aliases": """
         SELECT alias, version FROM artifact_aliases
         WHERE entity = ? AND project = ? AND collection = ? ORDER BY ALL
         """,
-    ),
-    "registry": (
-        "collections",
-        """
+        "versions": """
+        SELECT version, coalesce(file_count, 0) || ' files, ' || coalesce(size_bytes, 0) || ' bytes'
+        FROM artifacts WHERE entity = ? AND project = ? AND collection = ? AND deleted_at IS NULL
+        ORDER BY version_index DESC LIMIT 20
+        """,
+    },
+    "registry": {
+        "collections": """
         SELECT c.collection, count(a.artifact_id) || ' versions' FROM registries r
         JOIN artifact_collections c ON c.entity = r.entity AND c.project = r.project
         LEFT JOIN artifacts a ON a.entity = c.entity AND a.project = c.project
@@ -119,15 +128,15 @@ PAIRS: dict[str, tuple[str, str]] = {
         WHERE $1 IN (r.organization, r.entity) AND r.registry = $2 AND c.deleted_at IS NULL
         GROUP BY 1 ORDER BY 1
         """,
-    ),
-    "team": (
-        "members",
-        "SELECT coalesce(username, name), role FROM team_members WHERE team = ? ORDER BY ALL",
-    ),
-    "user": (
-        "teams",
-        "SELECT team, role FROM team_members WHERE $1 IN (username, email) ORDER BY ALL",
-    ),
+    },
+    "team": {
+        "members": (
+            "SELECT coalesce(username, name), role FROM team_members WHERE team = ? ORDER BY ALL"
+        ),
+    },
+    "user": {
+        "teams": "SELECT team, role FROM team_members WHERE $1 IN (username, email) ORDER BY ALL",
+    },
 }
 """By word: what is shown beside an object's own columns, a name and a value each."""
 
@@ -139,10 +148,10 @@ def _load_parts(published: Published, path: ObjectPath, found: dict[str, Any]) -
         return {"artifacts": usage} if usage else {}
     if path.kind == "artifact":
         return _artifact_parts(published, found)
-    if path.kind in PAIRS:
-        name, question = PAIRS[path.kind]
-        return {name: dict(published.rows(question, list(path.parts)))}
-    return {}
+    return {
+        name: dict(published.rows(question, list(path.parts)))
+        for name, question in PAIRS.get(path.kind, {}).items()
+    }
 
 
 def _artifact_parts(published: Published, found: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from wandb_mirror.warehouse.tables import COLUMN_TYPES
 from wandb_mirror.warehouse.team_views import team_views
 from wandb_mirror.warehouse.view_parts import ENTITY, PROJECT, UNQUOTED, View, ViewColumn
 
+SCOPES = {"run_id": "The run's id.", "sweep_id": "The sweep's id.", "agent": "The agent's name."}
+"""What the columns are that say where an object was looked for."""
 OF_PROJECT = "JOIN _data.projects p ON p.project_no = t.project_no"
 
 
@@ -20,6 +22,8 @@ def object_views(url: str) -> list[View]:
     """Return the views of objects that hold all projects together."""
     return [
         _sweeps(url),
+        _of_project("sweep_agents", "The agents of each sweep."),
+        _of_project("agent_runs", "A row a run that an agent of a sweep ran."),
         _of_project("artifact_types", "The types of artifacts in each project."),
         _collections(),
         _artifacts(),
@@ -101,7 +105,7 @@ def _sweeps(url: str) -> View:
     columns = [
         ENTITY,
         PROJECT,
-        *_fields("sweeps"),
+        *_fields("sweeps", without=("agents",)),
         _text("metric_name", _inside_json("t.config", "$.metric.name"), "The metric it optimises."),
         _text("metric_goal", _inside_json("t.config", "$.metric.goal"), "minimize or maximize."),
         _link(url, "'/sweeps/' || t.sweep_id"),
@@ -115,11 +119,10 @@ def _of_project(plural: str, about: str) -> View:
     """Return the view of a kind that is published as it is."""
     kind = kind_named(plural)
     scope = [
-        _text(name, f't."{name}"', "The run's id.")
-        for name in kind.scope_columns
-        if name == "run_id"
+        _text(name, f't."{name}"', SCOPES[name]) for name in kind.scope_columns if name in SCOPES
     ]
-    columns = [ENTITY, PROJECT, *scope, *_fields(plural), *_books()]
+    books = _books(with_deleted=kind.when_gone == "deleted")
+    columns = [ENTITY, PROJECT, *scope, *_fields(plural), *books]
     return _view(plural, about, columns, f'FROM _data."{plural}" t {OF_PROJECT}')
 
 
