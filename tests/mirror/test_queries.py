@@ -208,6 +208,7 @@ def test_automations_that_act_on_a_collection_are_found(filled):
             "collection:team/mnist-baselines/classifier-0",
             {"versions": {"v2": "2 files, 234 bytes"}},
         ),
+        ("team/mnist-baselines/classifier-0:latest", {"version": "v2", "type": "model"}),
         ("automation:team/mnist-baselines/deploy classifier-0", {"enabled": True}),
         ("automation:team/tell of everything", {"project": None, "enabled": True}),
         ("integration:team/deploy", {"kind": "webhook"}),

@@ -270,3 +270,15 @@ def test_kept_replies_are_bounded(world):
     are_kept = [one is other for one, other in zip(first, reversed(again), strict=True)]
     assert are_kept[-1]
     assert not are_kept[0]
+
+
+def test_a_dataset_is_used_by_ten_runs_that_log_models():
+    world = generate_world(projects=1, runs=60, steps=1, datasets=1, models=3)
+    [project] = world.projects
+    dataset = project.collections["mnist-0"]
+    for place in dataset.live:
+        users = place.artifact.used_by
+        assert len(users) == 10
+        assert place.artifact.created_by not in users
+        logged = [made for run in users for made in run.outputs if made.sequence.type == "model"]
+        assert len(logged) >= 3

@@ -185,7 +185,7 @@ def show_command(wish: Wish, path: str, *, as_json: bool) -> None:
     """Show one object of any kind, with what belongs to it.
 
     PATH is ENTITY/PROJECT, ENTITY/PROJECT/RUN, sweep:ENTITY/PROJECT/SWEEP,
-    artifact:ENTITY/PROJECT/COLLECTION:ALIAS (with its files and its lineage),
+    ENTITY/PROJECT/COLLECTION:ALIAS (with its files and its lineage),
     collection:ENTITY/PROJECT/COLLECTION, report:ENTITY/PROJECT/ID, automation:ENTITY/PROJECT/NAME,
     integration:ENTITY/NAME, registry:ORGANIZATION/NAME, team:NAME or user:NAME.
     """

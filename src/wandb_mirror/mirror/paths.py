@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -75,7 +76,12 @@ WORDS = {
 
 
 def parse_object(text: str) -> ObjectPath:
-    """Read the path of any object: a word before it says of which kind, where it is no run."""
+    """Read the path of any object: a word before it says of which kind, where it is no run.
+
+    A colon behind two slashes is a version's, as W&B writes it: no run's id holds one.
+    """
+    if re.fullmatch(r"[^/:]+/[^/]+/[^/:]+:[^/]*", text):
+        text = f"artifact:{text}"
     word, colon, rest = text.partition(":")
     if not colon or "/" in word:
         if text.count("/") == 1 and not colon:

@@ -88,26 +88,33 @@ def add_artifacts(
     """Add datasets, the runs that use them, and the models that these log."""
     runs = [run for run in project.runs.values() if run.state == "finished"]
     shelf = world.shelf
+    trained: list[list[Run]] = []
     for number in range(datasets):
         name = f"{_DATASETS[number % len(_DATASETS)]}-{number}"
         for version in range(3):
+            maker = runs[(number * 3 + version) % len(runs)] if runs else None
             made = shelf.log_artifact(
                 project,
                 name,
                 "dataset",
                 _dataset_files(version, source),
-                run=runs[(number * 3 + version) % len(runs)] if runs else None,
+                run=maker,
                 description=f"Cleaned {version + 1} times." if version else None,
                 metadata={"rows": 1000 * (version + 1), "source": {"name": name, "split": "train"}},
                 created_at=project.created_at + timedelta(minutes=10 * version),
                 tags=["raw"] if version == 0 else [],
                 aliases=["best"] if version == 1 else [],
             )
-            for run in _some(runs, _USES, source):
+            users = _some([run for run in runs if run is not maker], _USES, source)
+            for run in users:
                 shelf.use_artifact(made, run)
+            trained.insert(0, users)
     for number in range(models):
         name = f"{_MODELS[number % len(_MODELS)]}-{number}"
-        for version, run in enumerate(_some(runs, versions, source)):
+        # the newest version of a dataset trains the first model, the one before it the second
+        pool = trained[number % len(trained)] if trained else runs
+        pool = pool if len(pool) >= versions else runs
+        for version, run in enumerate(_some(pool, versions, source)):
             last = version == versions - 1
             shelf.log_artifact(
                 project,
