@@ -160,6 +160,7 @@ def kill_and_finish(tmp_path, start, where, number):
     if mirror.published_path.exists():
         with mirror.read() as published:
             assert_consistent(published)
+        assert mirror.status()["last_sync"]["status"] in ("cut off", "done")  # and not "running"
     report = mirror.sync([TEAM])
     assert not report.has_skips
     assert_equal(mirror.published_path, start.wanted / "wandb.duckdb")

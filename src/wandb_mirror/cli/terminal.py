@@ -207,8 +207,7 @@ def print_status(status: Mapping[str, Any]) -> None:
     click.echo(f"mirror     {status['folder']} of {status['server']}")
     click.echo(f"scopes     {', '.join(status['scopes']) or 'none'}")
     if last is not None:
-        ended = last["finished_at"] or "not finished"
-        click.echo(f"last sync  {last['status']}, {ended}, {last['requests'] or 0} requests")
+        click.echo(f"last sync  {_describe_sync(last, is_locked=status['is_locked'])}")
     if status["stopped_at"]:
         click.echo(f"stopped    {status['stopped_at']}; the next sync goes on from there")
     click.echo(f"complete   {status['last_complete_sync_at'] or 'never'}")
@@ -234,6 +233,14 @@ def print_status(status: Mapping[str, Any]) -> None:
         click.echo(f"error      {each['kind']} {each['key']}: {each['error']}")
     if len(status["sync_errors"]) > MOST_SHOWN:
         click.echo(f"… and {len(status['sync_errors']) - MOST_SHOWN} more: FROM sync_errors")
+
+
+def _describe_sync(last: Mapping[str, Any], *, is_locked: bool) -> str:
+    """Return how a sync ended, if it did."""
+    if last["finished_at"]:
+        return f"{last['status']}, {last['finished_at']}, {last['requests'] or 0} requests"
+    more = "" if is_locked else "; the next sync goes on from what it saved"
+    return f"{last['status']}, began {last['started_at']}{more}"
 
 
 def print_verdict(verdict: Verdict) -> None:

@@ -37,6 +37,8 @@ def read_status(folder: Path, store_path: Path, published_path: Path) -> dict[st
         }
         if status["is_locked"]:
             status["holder"] = describe_holder(folder)
+        elif status["last_sync"] and status["last_sync"]["status"] == "running":
+            status["last_sync"]["status"] = "cut off"  # it was killed, or the power went
     status["published"] = _read_published(published_path)
     return status
 
