@@ -6,6 +6,7 @@ import configparser
 import json
 import re
 import shlex
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import duckdb
 import pytest
 import yaml
 
+from wandb_mirror.cli.bars import LineProgress
 from wandb_mirror.cli.jsonlog import wants_json
 from wandb_mirror.cli.main import cli, main
 from wandb_mirror.sandbox import Sandbox, generate_world
@@ -167,3 +169,23 @@ def test_no_secret_is_asked_for_kept_or_said(tmp_path, capfd, monkeypatch):
         assert secret.encode() not in kept
     for name in ("apiKey", "apiKeys", "accessTokenRef", "secretRef"):
         assert name not in documents
+
+
+def test_how_long_the_rest_takes_is_right_within_a_factor_of_two_after_a_minute(
+    monkeypatch, capsys
+):
+    """A hundred rows a second; the network is gone for ten minutes in between."""
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    progress = LineProgress()
+    progress.begin("history", 60_000)
+    ends = 60_000 / 100 + 600
+    for second in [*range(1, 201), *range(801, 1200)]:
+        now = float(second)
+        progress.advance("history", 100)
+        said = re.search(r"(about )?(\d+) (s|min) left", capsys.readouterr().err)
+        if said is None or second < 60 or 800 <= second < 865:
+            continue
+        left = int(said[2]) * (60 if said[3] == "min" else 1)
+        true = ends - second - (0 if second > 800 else 600)
+        assert true / 2 <= left <= true * 2

@@ -116,7 +116,7 @@ def test_a_walk_that_was_cut_off_fetches_no_window_twice(tmp_path):
     def walk(upstream, keeper):
         readings = [Reading(run_id, 0, True, 35, told="35") for run_id in lines]
         reach = replace(reach_of(upstream, keeper), scratch=tmp_path)
-        walk_steps(STEPS, SCOPE, readings, reach, 4, resumes=True)
+        walk_steps(STEPS, SCOPE, readings, reach, resumes=True)
 
     with pytest.raises((UpstreamBroken, OSError)):
         walk(broken, Stuck())

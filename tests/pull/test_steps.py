@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fakes.pulling import SCOPE, STEPS, FakeKeeper, FakeUpstream, reach_of
 from wandb_mirror.errors import Refused, UpstreamBroken
+from wandb_mirror.progress import Silence
 from wandb_mirror.pull.plan import judge_history
 from wandb_mirror.pull.reading import Reading
 from wandb_mirror.pull.steps import FEWEST_ROWS, walk_steps
@@ -24,7 +25,7 @@ def pull(upstream, keeper, *, ended=True, workers=2):
         if start is not None:
             readings.append(Reading(run_id, start, ended, len(steps)))
     reach = reach_of(upstream, keeper, workers=workers)
-    return walk_steps(STEPS, SCOPE, readings, reach, len(readings))
+    return walk_steps(STEPS, SCOPE, readings, reach)
 
 
 SHAPES = {
@@ -64,7 +65,7 @@ def test_a_request_names_a_hundred_runs_at_most():
     keeper = FakeKeeper()
     kind = replace(STEPS, page_size=1000)
     readings = [Reading(run_id, 0, True, 1) for run_id in upstream.lines]
-    walk_steps(kind, SCOPE, readings, reach_of(upstream, keeper), len(readings))
+    walk_steps(kind, SCOPE, readings, reach_of(upstream, keeper))
     assert [len(asked) for _, asked in upstream.requests] == [100, 100, 50]
     assert keeper.steps == upstream.lines
 
@@ -164,3 +165,29 @@ def test_an_interrupted_reading_ends_where_an_unbroken_one_does(runs, at, worker
     except Crash:
         pull(upstream, keeper, workers=workers)
     assert keeper.steps == upstream.lines
+
+
+class Told(Silence):
+    """Writes down the total, then every step."""
+
+    def __init__(self, told) -> None:
+        self.told = told
+
+    def begin(self, task, total=None):
+        self.told.append(total)
+
+    def advance(self, task, count=1):
+        self.told.append(count)
+
+
+def test_progress_counts_rows_and_comes_to_its_end():
+    lines = {f"r{n}": {step: f"{step}:row" for step in range(35 * n)} for n in range(4)}
+    told, keeper = [], FakeKeeper()
+    reach = replace(reach_of(FakeUpstream(lines=lines), keeper), progress=Told(told))
+    readings = [
+        Reading(run_id, 0, True, len(steps), work=max(1, len(steps)))
+        for run_id, steps in lines.items()
+    ]
+    walk_steps(STEPS, SCOPE, readings, reach)
+    assert told[0] == sum(told[1:]) == 1 + 35 * 6
+    assert len(told) > 10

@@ -27,8 +27,8 @@ class Wish:
 
     def open_mirror(self, overrides: Mapping[str, object] | None = None) -> Mirror:
         """Return the mirror that the flags and the environment name."""
+        from wandb_mirror.cli.bars import make_progress  # noqa: PLC0415
         from wandb_mirror.cli.jsonlog import JsonProgress  # noqa: PLC0415
-        from wandb_mirror.cli.terminal import make_progress  # noqa: PLC0415
         from wandb_mirror.mirror.mirror import Mirror  # noqa: PLC0415
 
         return Mirror.open(

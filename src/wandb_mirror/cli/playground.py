@@ -110,8 +110,9 @@ def serve(size: Size, *, port: int, latency_ms: float, is_older: bool = False) -
 
 def demonstrate(wish: Wish, folder: Path, size: Size) -> None:
     """Mirror a generated server and ask it four things."""
+    from wandb_mirror.cli.bars import make_progress  # noqa: PLC0415
     from wandb_mirror.cli.formats import write_answer  # noqa: PLC0415
-    from wandb_mirror.cli.terminal import make_progress, say_report  # noqa: PLC0415
+    from wandb_mirror.cli.terminal import say_report  # noqa: PLC0415
 
     world = make_world(size)
     from wandb_mirror.sandbox import Sandbox  # noqa: PLC0415

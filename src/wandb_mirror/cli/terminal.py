@@ -2,132 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 
 from wandb_mirror.cli.text import readable
 from wandb_mirror.jsontext import dumps
 from wandb_mirror.kinds import kind_named
-from wandb_mirror.progress import Progress, Silence
 
 if TYPE_CHECKING:
     from wandb_mirror.kinds.spec import Kind
     from wandb_mirror.mirror.comparing import Verdict
     from wandb_mirror.mirror.doctor import Finding
     from wandb_mirror.mirror.report import SyncReport
-
-SECONDS_BETWEEN_LINES = 5.0
-SECONDS_A_MINUTE = 60
-
-
-def make_progress(*, is_quiet: bool) -> Progress:
-    """Return bars for a person at a terminal, a line now and then for a log, or silence."""
-    if is_quiet:
-        return Silence()
-    return BarProgress() if sys.stderr.isatty() else LineProgress()
-
-
-class BarProgress:
-    """A bar a task, on stderr, with what is left and for how long."""
-
-    def __init__(self) -> None:
-        self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._tasks: dict[str, TaskID] = {}
-        self._lock = threading.Lock()
-
-    def begin(self, task: str, total: int | None = None) -> None:
-        """Show a bar, or learn its length."""
-        with self._lock:
-            if not self._tasks:
-                self._bars.start()
-            if task in self._tasks:
-                self._bars.update(self._tasks[task], total=total)
-            else:
-                self._tasks[task] = self._bars.add_task(task, total=total)
-
-    def advance(self, task: str, count: int = 1) -> None:
-        """Move a bar."""
-        with self._lock:
-            if task in self._tasks:
-                self._bars.advance(self._tasks[task], count)
-
-    def end(self, task: str) -> None:
-        """Take a bar away."""
-        with self._lock:
-            if task in self._tasks:
-                self._bars.remove_task(self._tasks.pop(task))
-            if not self._tasks:
-                self._bars.stop()
-
-    def say(self, text: str) -> None:
-        """Print a line above the bars."""
-        self._bars.console.print(text, markup=False, highlight=False)
-
-
-class LineProgress:
-    """A line on stderr every few seconds, for logs."""
-
-    def __init__(self) -> None:
-        self._done: dict[str, int] = {}
-        self._totals: dict[str, int | None] = {}
-        self._began: dict[str, float] = {}
-        self._said_at = time.monotonic()
-        self._lock = threading.Lock()
-
-    def begin(self, task: str, total: int | None = None) -> None:
-        """Remember a task."""
-        with self._lock:
-            self._done.setdefault(task, 0)
-            self._began.setdefault(task, time.monotonic())
-            self._totals[task] = total
-
-    def advance(self, task: str, count: int = 1) -> None:
-        """Count, and say so when nothing was said for a while."""
-        with self._lock:
-            self._done[task] = self._done.get(task, 0) + count
-            if time.monotonic() - self._said_at < SECONDS_BETWEEN_LINES:
-                return
-            self._said_at = time.monotonic()
-            total = self._totals.get(task)
-            of = "" if total is None else f" of {total}{self._left(task, total)}"
-            click.echo(f"{task}: {self._done[task]}{of}", err=True)
-
-    def _left(self, task: str, total: int) -> str:
-        """Return how long the rest will take at the pace so far."""
-        done = self._done[task]
-        if not 0 < done < total:
-            return ""
-        seconds = (time.monotonic() - self._began.get(task, 0.0)) * (total - done) / done
-        if seconds < SECONDS_A_MINUTE:
-            return f", {seconds:.0f} s left"
-        return f", about {seconds / SECONDS_A_MINUTE:.0f} min left"
-
-    def end(self, task: str) -> None:
-        """Forget a task."""
-        with self._lock:
-            self._began.pop(task, None)
-            self._done.pop(task, None)
-            self._totals.pop(task, None)
-
-    def say(self, text: str) -> None:
-        """Print a line."""
-        click.echo(text, err=True)
 
 
 def print_json(value: Any) -> None:
@@ -286,7 +176,6 @@ def print_object(found: Mapping[str, Any]) -> None:
 
 def _print_lineage(lineage: Mapping[str, Mapping[str, list[str]]]) -> None:
     """Draw the runs that logged and used a version, and what is on their other side."""
-    from rich.console import Console  # noqa: PLC0415  (slow to import)
     from rich.text import Text  # noqa: PLC0415
     from rich.tree import Tree  # noqa: PLC0415
 

@@ -31,6 +31,8 @@ from wandb_mirror.warehouse.warehouse import Warehouse
 
 BYTES_A_WINDOW = 16_000_000
 """What a window of wide rows may bring, about; servers answer 502 and 504 for much more."""
+UNKNOWN_LINES = 1_000
+"""Lines that a run is taken to have where the server does not count them."""
 FAR_BEHIND = 10_000
 """Lines that a history lacks which was read in part, and from where files are read instead."""
 
@@ -81,19 +83,19 @@ class Readings:
             scope,
             readings,
             self.reach,
-            len(readings),
             resumes=not self.is_full_refresh,
         )
         found.seen[kind.plural] = walked.seen
         found.changed[kind.plural] = walked.changed
         if again := [run_id for run_id in starts if run_id in self.keeper.rewound]:
             whole = [self._reading(run_id, starts[run_id], 0) for run_id in again]
-            walked = walk_steps(kind, scope, whole, self.reach, len(whole))
+            walked = walk_steps(kind, scope, whole, self.reach)
             found.changed[kind.plural] += walked.changed
             self.keeper.rewound.difference_update(again)
 
     def _reading(self, run_id: str, start: Start, first: int) -> Reading:
         size = self.keeper.row_bytes.get(run_id)
+        count = start.line_count
         return Reading(
             run_id,
             first,
@@ -101,6 +103,7 @@ class Readings:
             start.line_count,
             rows=0 if size is None else max(FEWEST_ROWS, BYTES_A_WINDOW // size),
             is_selected=bool(self.reach.metrics),
+            work=max(1, UNKNOWN_LINES if count is None else count - first),
             told=start.told,
         )
 

@@ -62,6 +62,8 @@ class Reading:
     """The step from which pages are read where there are no files: all before it is stored."""
     is_selected: bool = False
     """Whether only some metrics are wanted."""
+    work: int = 1
+    """Rows that are still expected, at least one while it is not finished."""
     told: str = ""
     """What the listing said of the run; as long as it says the same, windows stay what they are."""
     way: Way = "window"
@@ -113,6 +115,12 @@ class Reading:
             self.next_step = max(asked.min_step, self.last_step + 1)
         stop = None if is_last else asked.max_step
         return self._page(scope, asked.min_step, stop, answer.content)
+
+    def count_done(self, rows: int | None = None) -> int:
+        """Return how many of the expected rows these are; all that are left where None."""
+        done = self.work if rows is None else max(0, min(rows, self.work - 1))
+        self.work -= done
+        return done
 
     def heed(self, reply: ExportsReply) -> None:
         """Note what upstream says of the whole history beside its files."""

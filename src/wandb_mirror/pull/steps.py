@@ -9,7 +9,7 @@ page saved.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -42,18 +42,18 @@ Result = Windows | Asked | Exported
 def walk_steps(
     kind: Kind,
     scope: ScopeOf,
-    readings: Iterable[Reading],
+    readings: Sequence[Reading],
     reach: Reach,
-    total: int | None,
     *,
     resumes: bool = False,
 ) -> Walked:
     """Read and save what is missing of the histories of one project's runs.
 
+    Progress counts rows, not runs: some are a thousand times as long as others.
     ``resumes``: what an earlier walk fetched and did not save may be taken.
     """
-    task = f"{scope} {kind.plural}"
-    reach.progress.begin(task, total)
+    task = f"{scope} {kind.plural} rows"
+    reach.progress.begin(task, sum(reading.work for reading in readings))
     place = (reach.scratch, kind, scope.project_id or "")
     journal = Journal(*place, resumes=resumes)
     files = FileQueue(kind, scope, reach, KeptFiles(*place, resumes=resumes))
@@ -161,6 +161,7 @@ class _Walk:
             reading.go_by_pages()
             self._going_on.append([reading])
             return
+        self.reach.progress.advance(self.task, reading.count_done(len(exported.content.steps)))
         page = reading.take_exported(
             exported.content, self.scope, is_over=exported.is_over, inexact=exported.inexact
         )
@@ -211,6 +212,7 @@ class _Walk:
                 self._finish(reading)
                 continue
             page = reading.take(answer, asked, self.scope)
+            self.reach.progress.advance(self.task, reading.count_done(answer.lines))
             if page.max_step is None and reading.is_short and reading.narrow():
                 self._going_on.append([reading])
                 continue
@@ -231,7 +233,7 @@ class _Walk:
     def _finish(self, reading: Reading) -> None:
         self.seen += 1
         self.changed += reading.rows_read
-        self.reach.progress.advance(self.task)
+        self.reach.progress.advance(self.task, reading.count_done())
 
     def _mend(self, fetched: Windows) -> None:
         """Ask again for less; set aside what cannot be had even so."""
