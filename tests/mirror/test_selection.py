@@ -146,6 +146,9 @@ def test_a_sync_whose_budget_is_spent_says_where_it_stands_and_so_does_the_statu
     assert status["stopped_at"].startswith(f"at {TEAM}")
     assert status["last_sync"]["status"] == "stopped"
     whole = open_mirror(mirror.folder, box)
+    lines = sum(run.history.line_count for each in world.projects for run in each.live_runs)
+    missing = sum(each.new_lines or 0 for each in whole.foresee([TEAM]))
+    assert missing == lines - rows(whole, "SELECT sum(history_rows) FROM runs")[0][0] > 0
     whole.sync([TEAM])
     assert whole.status()["stopped_at"] is None
     assert rows(whole, "SELECT count(*) FROM runs") == [(6,)]

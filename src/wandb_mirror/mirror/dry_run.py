@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from wandb_mirror.errors import NotFound, NotOffered, Skip, UpstreamBroken
+from wandb_mirror.errors import NotFound, NotMirrored, NotOffered, Skip, UpstreamBroken
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
@@ -14,6 +15,7 @@ from wandb_mirror.mirror.paths import Target
 from wandb_mirror.mirror.selection import is_glob, is_wanted, read_run_filter
 from wandb_mirror.pull.listing import Listing
 from wandb_mirror.pull.reach import Reach
+from wandb_mirror.query.published import Published
 from wandb_mirror.settings import Settings
 from wandb_mirror.store.digest import digest_light
 from wandb_mirror.store.store import Store
@@ -30,8 +32,8 @@ class Foreseen:
     changed: int = 0
     gone: int = 0
     new_lines: int | None = None
-    """History lines that upstream counts beyond those of the last sync; None where that is not
-    asked or not known."""
+    """History lines that upstream counts beyond those that are here; None where that is not asked
+    or not known."""
     problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +51,23 @@ class Foreseen:
         )
 
 
+def load_incomplete(path: Path) -> Mapping[tuple[str, str], int]:
+    """Return of each run whose history is not all in the published file how many rows are."""
+    try:
+        published = Published.open(path)
+    except NotMirrored:
+        return {}
+    with published:
+        return {
+            (project_id, run_id): rows
+            for project_id, run_id, rows in published.rows(
+                "SELECT p.project_id, r.run_id, r.history_rows FROM runs r "
+                "JOIN projects p USING (entity, project) "
+                "WHERE r.history_status IN ('none', 'partial', 'failed')"
+            )
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Foresight:
     """Lists what upstream has beside what is kept; ``store`` is None before the first sync."""
@@ -58,6 +77,8 @@ class Foresight:
     """Its keeper is never called."""
     kinds: Sequence[Kind]
     settings: Settings
+    incomplete: Mapping[tuple[str, str], int]
+    """Runs whose histories are not all here, by project and run: how many rows are."""
 
     def look(self, targets: Sequence[Target]) -> Iterator[Foreseen]:
         """Yield what would be fetched, project by project and kind by kind.
@@ -121,5 +142,5 @@ class Foresight:
             elif old["light_digest"] != digest_light(kind, row):
                 found.changed += 1
             if counter is not None:
-                before = (old or {}).get(counter) or 0
+                before = self.incomplete.get((key[0], key[-1]), (old or {}).get(counter) or 0)
                 found.new_lines = (found.new_lines or 0) + max(0, (row[counter] or 0) - before)

@@ -165,7 +165,10 @@ class Mirror(Reader):
 
         Raises what ``sync`` raises, but for ``Locked``.
         """
-        from wandb_mirror.mirror.dry_run import Foresight  # noqa: PLC0415  (a sync needs none of it)
+        from wandb_mirror.mirror.dry_run import (  # noqa: PLC0415  (a sync needs none of it)
+            Foresight,
+            load_incomplete,
+        )
 
         kinds = plan_kinds(only, skip)
         with closing(self.connect()) as connection, ExitStack() as opened:
@@ -176,8 +179,12 @@ class Mirror(Reader):
                 check_server(store, connection.base_url, self.folder)
             wanted = choose_targets(targets, self.settings, store, self.environ)
             nobody = cast("Keeper", None)  # a listing that is only read has nothing to keep
-            reach = Reach(connection.upstream, nobody, self.stop, self.progress, 1)
-            return list(Foresight(store, reach, kinds, self.settings).look(wanted))
+            left_out = {"artifacts.skip_types": self.settings.artifacts.skip_types}
+            reach = Reach(
+                connection.upstream, nobody, self.stop, self.progress, 1, left_out=left_out
+            )
+            here = load_incomplete(self.published_path)
+            return list(Foresight(store, reach, kinds, self.settings, here).look(wanted))
 
     def connect(self) -> Connection:
         """Return a connection to upstream; nothing is sent yet."""
