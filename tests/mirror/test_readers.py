@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from mirror.making import TEAM, make_world, open_mirror, rows
+from mirror.making import TEAM, assert_consistent, make_world, open_mirror, rows
 from wandb_mirror.errors import Locked
+from wandb_mirror.pull import files, steps
+from wandb_mirror.query.published import Published
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox import faults as f
+from wandb_mirror.warehouse.warehouse import Warehouse
 
 PUBLICATIONS = 20
 """``make soak`` takes ten times as many."""
@@ -141,3 +144,36 @@ def test_an_open_reader_keeps_its_generation_until_it_takes_the_next(mirror, wor
         assert published.rows(count) == [(6,)]
         assert published.refresh()
         assert published.rows(count) == [(7,)]
+
+
+@pytest.mark.parametrize("exports", ["off", "ready"])
+def test_each_cut_published_during_a_first_sync_has_the_history_that_its_runs_claim(
+    tmp_path, monkeypatch, exports
+):
+    monkeypatch.setattr(steps, "LINES_TOGETHER", 500)
+    monkeypatch.setattr(files, "LINES_TOGETHER", 500)
+    world = make_world(runs=4, steps=1300, metrics=2)
+    upstream = {
+        run.run_id: len(run.history.all_steps) for each in world.projects for run in each.live_runs
+    }
+    claimed = []
+    publish = Warehouse.publish
+
+    def look(warehouse):
+        path = publish(warehouse)
+        with Published.open(warehouse.published) as published:
+            assert_consistent(published)
+            found = published.rows("SELECT run_id, history_rows, history_status FROM runs")
+        claimed.append(sum(rows for _, rows, _ in found))
+        ended = {run_id: rows for run_id, rows, status in found if status in ("complete", "live")}
+        assert ended == {run_id: upstream[run_id] for run_id in ended}
+        return path
+
+    monkeypatch.setattr(Warehouse, "publish", look)
+    overrides = {"sync.publish_every_minutes": 1e-9}
+    with Sandbox(world, exports=exports) as box:
+        mirror = open_mirror(tmp_path / "m", box, overrides=overrides)
+        mirror.sync([TEAM], only=["runs", "history"])
+    assert claimed == sorted(claimed)
+    assert len(set(claimed)) > 5
+    assert claimed[-1] == sum(upstream.values())
