@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mirror.making import TEAM, make_world, open_mirror, rows
+from wandb_mirror.cli.terminal import print_object
 from wandb_mirror.sandbox import Sandbox
 from wandb_mirror.sandbox.people import Action, Event
 from wandb_mirror.sandbox.sweeps import agents_of
@@ -226,6 +227,31 @@ def test_an_object_of_any_kind_is_shown_by_its_path(filled, path, wanted):
             assert value.items() <= found[name].items()
         else:
             assert found[name] == value
+
+
+def named(artifacts):
+    return sorted(
+        f"{each.sequence.type} {each.sequence.project.entity}/{each.sequence.project.name}/"
+        f"{each.sequence.name}:{version_of(each)}"
+        for each in artifacts
+        if each.sequence.type != "run_table"
+    )
+
+
+def test_the_lineage_of_a_version_is_shown_both_ways_and_of_many_runs_the_first(filled, capsys):
+    world, mirror = filled
+    artifact = world.projects[0].collections["mnist-0"].memberships[2].artifact
+    with mirror.read() as published:
+        found = mirror.load_object(published, "team/mnist-baselines/mnist-0:v2")["lineage"]
+    maker = artifact.created_by
+    assert found["logged_by"] == {maker.path: named(maker.inputs)}
+    assert found["used_by"] == {run.path: named(run.outputs) for run in artifact.used_by}
+    assert any(found["used_by"].values())
+    print_object({"lineage": {"used_by": {f"r{n}": ["model m:v0"] * (n == 24) for n in range(25)}}})
+    _, title, first, made, *rest = capsys.readouterr().out.splitlines()[1:]
+    assert (title.split(), first.split()[-1], made.split()[-1]) == (["used", "by"], "r24", "m:v0")
+    assert len(rest) == 20
+    assert "5 more" in rest[-1]
 
 
 def test_every_view_and_column_of_the_file_says_what_it_is(filled):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from wandb_mirror.mirror.doctor import Finding
     from wandb_mirror.mirror.report import SyncReport
 
+MOST_RUNS = 20
+"""Runs drawn on each side of a version."""
+
 
 def print_json(value: Any) -> None:
     """Print one JSON document to stdout."""
@@ -183,8 +186,11 @@ def _print_lineage(lineage: Mapping[str, Mapping[str, list[str]]]) -> None:
     for side, runs in lineage.items():
         title, before = words[side]
         tree = Tree(f"  {title}")
-        for run, versions in runs.items():
+        telling = sorted(runs.items(), key=lambda each: not each[1])  # those that lead on first
+        for run, versions in telling[:MOST_RUNS]:
             branch = tree.add(Text(readable(f"run {run}")))
             for version in versions:
                 branch.add(Text(readable(before + version)))
+        if len(runs) > MOST_RUNS:
+            tree.add(f"{len(runs) - MOST_RUNS} more; --json has all")
         Console(soft_wrap=True).print(tree)
