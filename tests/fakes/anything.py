@@ -64,10 +64,16 @@ class Maker:
         """Let the server lack all that a kind can do without; return the columns of that."""
         schema = self.schema
         needed = {kind.own_key, kind.seek}
-        first = {each.column: each.source.split(".")[0] for each in kind.fields}
+        found: Any = schema.type_map[kind.upstream_type]
+        ways = {each.column: each.source.split(".") for each in kind.fields}
+        if len(ways) > 1 and len({way[0] for way in ways.values()}) == 1:  # all are of a node
+            found = graphql.get_named_type(found.fields[next(iter(ways.values()))[0]].type)
+            ways = {column: way[1:] for column, way in ways.items()}
+        first = {column: way[0] for column, way in ways.items()}
         kept = {name for column, name in first.items() if column in needed} | {"__typename"}
         lacking = {name for name in first.values() if name not in kept}
-        self._take_away(schema.type_map[kind.upstream_type], lacking)
+        assert lacking or {*first} <= needed
+        self._take_away(found, lacking)
         return {column for column, name in first.items() if name in lacking}
 
     def forget_listing(self, kind: Kind) -> None:
