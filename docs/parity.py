@@ -284,7 +284,7 @@ compared with the mirror's.
 | negative indexes and open slices of lists | `TypeError` | as Python's lists have them |
 | a filter with a time that lacks its `Z` | matches nothing | UTC |
 | times of automations | `datetime` | ISO 8601 text |
-| the address of a webhook | with its query string | without: it may hold a secret |
+| the address of a webhook | whole | without its query string, and with `[redacted]` where its path has what looks like a key |
 | a run whose `user` is null | raises `TypeError` | mirrored, `user` is None |
 | `sets` of `history_keys` | upstream's | left out: not mirrored |
 | filters on keys with a dot in them | never match (upstream's own limit) | match |

@@ -184,6 +184,10 @@ def _simple(each: Field, number: int, edition: int) -> tuple[Any, Any]:
         Type.TIME: (f"{time.isoformat()}Z", time),
         Type.JSON_TEXT: (json.dumps({"edition": edition}), {"edition": edition}),
         Type.ADDRESS: (f"https://me:secret@{edition}.test/a?b", f"https://{edition}.test/a"),
+        Type.WEBHOOK: (
+            f"https://{edition}.test/a/T0/5ecretOf24LettersAndMore?b",
+            f"https://{edition}.test/a/T0/[redacted]",
+        ),
     }
     return made[each.type]
 

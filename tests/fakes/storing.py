@@ -25,6 +25,7 @@ SAMPLES: dict[Type, Any] = {
     Type.JSON_TEXT: '{"lr":{"value":NaN}}',
     Type.YAML: '{"method":"grid"}',
     Type.ADDRESS: "https://hooks.test/path",
+    Type.WEBHOOK: "https://hooks.test/path",
 }
 
 VALUES: dict[Type, st.SearchStrategy[Any]] = {
@@ -37,6 +38,7 @@ VALUES: dict[Type, st.SearchStrategy[Any]] = {
     Type.JSON_TEXT: st.none() | st.sampled_from(["{}", '{"a":1}', '{"a":NaN}']),
     Type.YAML: st.none() | st.sampled_from(["{}", '{"a":1}']),
     Type.ADDRESS: st.none() | st.sampled_from(["https://hooks.test/path", ""]),
+    Type.WEBHOOK: st.none() | st.sampled_from(["https://hooks.test/path", ""]),
 }
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from wandb_mirror.errors import BadRow
 from wandb_mirror.kinds import STORED
+from wandb_mirror.kinds.integration import INTEGRATION
 from wandb_mirror.kinds.pages import ScopeOf
 from wandb_mirror.kinds.run import RUN
 from wandb_mirror.kinds.spec import Type
@@ -145,6 +146,7 @@ CHECKS = {
     Type.JSON_TEXT: str,
     Type.YAML: str,
     Type.ADDRESS: str,
+    Type.WEBHOOK: str,
 }
 
 
@@ -180,3 +182,30 @@ def test_a_value_of_any_size_makes_a_short_message():
         with pytest.raises((ValueError, TypeError)) as caught:
             read(Type.INTEGER, value)
         assert len(str(caught.value)) < 100
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        (
+            "https://hooks.slack.com/services/T01ABCDEF/B02ABCDEF/aB3dE5gH7jK9mN1pQ3sT5vW7",
+            "https://hooks.slack.com/services/T01ABCDEF/B02ABCDEF/[redacted]",
+        ),
+        (
+            "https://discord.com/api/webhooks/123456789012345678/aB3dE5gH7jK9mN1pQ3sT5vW7-_x",
+            "https://discord.com/api/webhooks/123456789012345678/[redacted]",
+        ),
+        (
+            "https://me:key@api.github.com/repos/lab/train-resnet50-on-imagenet/dispatches?key=1#k",
+            "https://api.github.com/repos/lab/train-resnet50-on-imagenet/dispatches",
+        ),
+        ("https://hooks.test:8443/deploy/production", "https://hooks.test:8443/deploy/production"),
+    ],
+)
+def test_of_a_webhooks_address_nothing_is_kept_that_is_a_key(address, kept):
+    field = INTEGRATION.field("webhook_address")
+    node = {"integration_id": "i1", field.column: address}
+    fields = [INTEGRATION.field("integration_id"), field]
+    sources = {each.column: each.source for each in fields}
+    row = read_row(INTEGRATION, SCOPE, node, fields=fields, sources=sources)
+    assert row[field.column] == kept

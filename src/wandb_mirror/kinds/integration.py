@@ -3,7 +3,7 @@
 Order: upstream's own.   Resumable: no.
 Cost: one request for all that an entity lists.
 Secrets (``accessTokenRef``, ``secretRef``) are never asked for; of a webhook's address what stands
-behind ``?`` is not kept.
+behind ``?`` is not kept, and a part of its path that looks like a key is ``[redacted]``.
 Gone: an integration that is not listed any more goes.
 Older servers: what they lack is NULL.
 """
@@ -29,9 +29,9 @@ INTEGRATION = Kind(
         Field(
             "webhook_address",
             "urlEndpoint",
-            Type.ADDRESS,
+            Type.WEBHOOK,
             on="GenericWebhookIntegration",
-            about="A webhook's address without what stands behind the question mark.",
+            about="A webhook's address without what stands behind the question mark or is a key.",
         ),
         Field("slack_team", "teamName", on="SlackIntegration", about="A Slack workspace."),
         Field("slack_channel", "channelName", on="SlackIntegration", about="A Slack channel."),

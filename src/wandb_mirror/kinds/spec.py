@@ -28,6 +28,8 @@ class Type(Enum):
     """Text that holds YAML; kept as JSON text, None where it is no YAML."""
     ADDRESS = "address"
     """A URL; kept without user, query and fragment, where secrets may stand."""
+    WEBHOOK = "webhook"
+    """A URL that may be the key itself, as Slack's are: kept without what looks like one, too."""
 
 
 Shape = Literal["node", "connection", "list", "steps", "samples", "manifest"]

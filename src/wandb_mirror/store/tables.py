@@ -38,6 +38,7 @@ COLUMN_TYPES: dict[Type, type[TypeEngine[Any]]] = {
     Type.JSON_TEXT: Text,
     Type.YAML: Text,
     Type.ADDRESS: Text,
+    Type.WEBHOOK: Text,
 }
 
 

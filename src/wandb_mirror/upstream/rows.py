@@ -22,6 +22,7 @@ LARGEST_INTEGER = 2**63
 LONGEST_PROBLEM = 200
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 _NUMBER = re.compile(r"[+-]?([0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?|NaN|Infinity)")
+_KEY = re.compile(r"(?=\w*[0-9])(?=\w*[A-Za-z])\w{20}")
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(.*)")
 
 
@@ -220,6 +221,13 @@ def _read_address(value: Any) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
+def _read_webhook(value: Any) -> str:
+    """Return an address in whose path nothing is left that looks like a key."""
+    scheme, host, path, *_ = urlsplit(_read_address(value))
+    shown = ("[redacted]" if _KEY.search(part) else part for part in path.split("/"))
+    return urlunsplit((scheme, host, "/".join(shown), "", ""))
+
+
 def _read_integer(value: Any) -> int:
     is_whole_text = isinstance(value, str) and _WHOLE.fullmatch(value)
     if not is_whole_text and not (type(value) in (int, float) and value % 1 == 0):
@@ -271,4 +279,5 @@ READERS: dict[Type, Callable[[Any], Any]] = {
     Type.JSON_TEXT: _read_json_text,
     Type.YAML: read_yaml,
     Type.ADDRESS: _read_address,
+    Type.WEBHOOK: _read_webhook,
 }

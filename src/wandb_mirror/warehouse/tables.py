@@ -23,6 +23,7 @@ COLUMN_TYPES: dict[Type, str] = {
     Type.JSON_TEXT: "VARCHAR",
     Type.YAML: "VARCHAR",
     Type.ADDRESS: "VARCHAR",
+    Type.WEBHOOK: "VARCHAR",
 }
 ARROW_TYPES = {
     "VARCHAR": pa.string(),
