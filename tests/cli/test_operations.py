@@ -142,7 +142,7 @@ def test_no_secret_is_asked_for_kept_or_said(tmp_path, capfd, monkeypatch):
     for step in range(500):
         world.log(exported, {"loss": step})
     world.finish(exported)
-    monkeypatch.setattr("wandb_mirror.pull.steps.RUNS_A_REQUEST", 1)
+    monkeypatch.setattr("wandb_mirror.pull.groups.RUNS_A_REQUEST", 1)
     with Sandbox(world, exports="ready") as box:
         passing = keep_looking(tmp_path / "mirror", box)
         monkeypatch.setenv("WANDB_BASE_URL", box.base_url)
