@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from io import FileIO
 
 import pytest
 
@@ -101,6 +102,16 @@ def test_a_journal_that_cannot_be_written_stops_nothing(tmp_path):
     journal(gone).keep(reading(), reading().window(), REPLY)
     surrogate = replace(REPLY, lines=["\ud800"])
     journal(tmp_path).keep(reading(), reading().window(), surrogate)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_is_left_no_empty_files(tmp_path, monkeypatch):
+    class Full(FileIO):
+        def write(self, content):
+            raise OSError("no space left")
+
+    monkeypatch.setattr("wandb_mirror.pull.journal.FileIO", Full)
+    journal(tmp_path).keep(reading(), reading().window(), REPLY)
     assert not list(tmp_path.iterdir())
 
 

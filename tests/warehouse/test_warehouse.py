@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import venv
+from contextlib import closing
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wandb_mirror.errors import BadRow
+from wandb_mirror.errors import BadRow, DiskFull
 from wandb_mirror.history.columns import StepsPage
 from wandb_mirror.history.lines import parse_steps
 from wandb_mirror.kinds import PROJECT, RUN
 from wandb_mirror.kinds.pages import HistoryCursor
 from wandb_mirror.query.published import Published
-from wandb_mirror.settings import HistorySettings, RunsSettings, Settings
+from wandb_mirror.settings import HistorySettings, RunsSettings, Settings, WarehouseSettings
 from wandb_mirror.store.store import Store
 from wandb_mirror.warehouse import engine, incoming
 from wandb_mirror.warehouse.engine import quote
@@ -223,6 +224,18 @@ def test_memory_that_cannot_be_let_go_ends_no_transaction(place, monkeypatch):
     monkeypatch.setattr(engine, "TRIMMED", "1KB")  # less than anything takes
     place.publish(whole("r", [(step, {"a": step}) for step in range(9)]))
     assert place.ask("SELECT count(*) FROM metrics") == [(9,)]
+
+
+def test_what_ended_a_transaction_is_told_also_where_nothing_is_left_to_roll_back(tmp_path):
+    database = engine.Database(tmp_path / "w.duckdb", WarehouseSettings())
+
+    def fail():
+        with database.transaction():
+            database.run("COMMIT")  # as a commit that fails leaves it: no transaction is active
+            raise DiskFull("the reason")
+
+    with closing(database), pytest.raises(DiskFull, match="the reason"):
+        fail()
 
 
 def test_a_shorter_history_leaves_nothing_of_the_longer_one(place):

@@ -156,6 +156,7 @@ class Journal:
                 self._current.append(key, text)
             except OSError:
                 self._end_part()  # what comes after a broken line would not be found
+                self._forget_saved()
 
     def _end_part(self) -> None:
         if self._current is not None:
