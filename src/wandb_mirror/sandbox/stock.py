@@ -105,7 +105,8 @@ def add_artifacts(
                 tags=["raw"] if version == 0 else [],
                 aliases=["best"] if version == 1 else [],
             )
-            users = _some([run for run in runs if run is not maker], _USES, source)
+            others = [run for run in runs if run is not maker] or runs
+            users = _some(others, _USES, source)
             for run in users:
                 shelf.use_artifact(made, run)
             trained.insert(0, users)
