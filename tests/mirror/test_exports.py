@@ -15,7 +15,9 @@ from mirror.making import TEAM, first_runs, make_world, open_mirror, quoted, row
 from wandb_mirror.errors import BudgetSpent
 from wandb_mirror.history.exports import ExportedSteps
 from wandb_mirror.sandbox import ExportShape, Sandbox, faults
+from wandb_mirror.sandbox.engine import Engine
 from wandb_mirror.sandbox.exports import plan_parts
+from wandb_mirror.upstream.client import Client
 from wandb_mirror.warehouse.wide import Wide
 
 # a null that was logged is not told from a missing value in a file
@@ -156,6 +158,22 @@ def test_a_history_whose_files_are_useless_is_read_by_pages(odd, by_pages, tmp_p
         mirror = pull(tmp_path / "m", box, **{"upstream.workers": 1})
         assert rows(mirror, VALUES) == by_pages[0]
         assert rows(mirror, CLAIMED) == by_pages[1]
+
+
+def test_where_no_file_can_be_reached_histories_come_by_pages_and_manifests_are_set_aside(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Client, "_sleep", lambda _self, _seconds: None)
+    make = Engine.__init__
+    monkeypatch.setattr(Engine, "__init__", lambda *given: make(*given[:-1], "http://127.0.0.1:9"))
+    world = make_world(projects=1, runs=4, datasets=1)
+    with Sandbox(world, exports="ready") as box:
+        mirror = open_mirror(tmp_path / "m", box, overrides={"history.exports_from": 1})
+        report = mirror.sync([TEAM])
+    assert report.retries <= 12  # all workers may try at once
+    assert rows(mirror, "SELECT DISTINCT kind FROM sync_errors") == [("artifact_files",)]
+    lines = sum(run.history.line_count for run in world.projects[0].live_runs)
+    assert rows(mirror, "SELECT sum(history_rows) FROM runs") == [(lines,)]
 
 
 def test_files_that_lack_rows_are_not_believed(tmp_path, monkeypatch):

@@ -356,3 +356,37 @@ def test_a_network_that_is_gone_for_ten_minutes_ends_nothing_and_is_told_once_a_
     assert clock.now < 700
     assert len(told) == client.usage.retries < 16
     assert "no route to host; trying again in 60 s" in told[-1]
+
+
+def test_a_host_of_files_that_never_answers_is_tried_in_earnest_once_and_ends_nothing_else():
+    asked = []
+
+    def answer(request):
+        asked.append(request.url.host)
+        if request.url.host == "closed.test":
+            raise httpx.ConnectError("no route to host")
+        return httpx.Response(200, json={"data": {"a": 1}})
+
+    client = client_of(answer)
+    client.execute(DOCUMENT, {})
+    for _ in range(3):
+        with pytest.raises(UpstreamBroken, match=r"closed\.test cannot be reached: no route"):
+            client.download("https://closed.test/file?sig=s3cr3t")
+    assert client.download("https://open.test/file")
+    assert asked == ["api.test", *["closed.test"] * 3, "open.test"]
+
+
+def test_a_host_of_files_that_is_gone_for_a_while_is_waited_for():
+    clock = Clock()
+
+    def answer(request):
+        if 5 <= clock.now < 605:
+            raise httpx.ConnectError("no route to host")
+        clock.now += 5
+        return httpx.Response(200, content=b"x")
+
+    client = client_of(answer)
+    client._stop = client._clock = client._pace.clock = clock
+    for _ in range(2):
+        assert client.download("https://files.test/file") == b"x"
+    assert 605 < clock.now < 700

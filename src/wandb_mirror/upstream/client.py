@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 import httpx
 
 from wandb_mirror.errors import (
-    BadSettings,
     Interrupted,
     Refused,
     Retry,
@@ -31,7 +30,7 @@ from wandb_mirror.progress import Progress, Silence
 from wandb_mirror.settings import UpstreamSettings
 from wandb_mirror.upstream.authority import Authority
 from wandb_mirror.upstream.backoff import judge_wait
-from wandb_mirror.upstream.connections import open_connections
+from wandb_mirror.upstream.connections import in_our_words, open_connections
 from wandb_mirror.upstream.pace import Pace, Usage
 from wandb_mirror.upstream.parts import check_address, judge_file
 from wandb_mirror.upstream.replies import (
@@ -44,6 +43,7 @@ from wandb_mirror.upstream.replies import (
 
 MEGABYTE = 1_000_000
 Sent = TypeVar("Sent")
+TRIES_OF_STRANGERS = 2
 LONGEST_REPLY = 10
 """A reply that trickles in is given up after so many times ``timeout_seconds``."""
 
@@ -74,7 +74,10 @@ class Client:
         self._pace = Pace(settings.max_requests, clock)
         self._http = open_connections(settings, transport)
         self._server_time: tuple[datetime, float] | None = None
-        self._has_answered = False
+        self._answered: set[str] = set()
+        """Hosts that did, whatever it was."""
+        self._out_of_reach: dict[str, str] = {}
+        """Hosts of files that never did, and why."""
         self._said = "", 0.0
         """What was said last of a problem, and until when it need not be said again."""
 
@@ -110,7 +113,7 @@ class Client:
         Raises what ``execute`` raises; ``Refused`` for an address that is none.
         """
         check_address(url, self.host)
-        return self._try(lambda: self._get(url), is_file=True)
+        return self._try(lambda: self._get(url), file_host=_host_of(url))
 
     def attempt(self, url: str, send: Callable[[], Sent]) -> Sent:
         """Call what ``opens`` a signed URL, as many times as it takes.
@@ -118,7 +121,7 @@ class Client:
         Raises what ``download`` raises.
         """
         check_address(url, self.host)
-        return self._try(send, is_file=True)
+        return self._try(send, file_host=_host_of(url))
 
     @contextmanager
     def opened(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
@@ -127,9 +130,10 @@ class Client:
         received = 0
         try:
             with (
-                self._in_our_words(),
+                self._in_our_words(url),
                 self._http.stream("GET", url, headers=headers) as response,
             ):
+                self._answered.add(_host_of(url))
                 try:
                     yield response
                 finally:
@@ -142,8 +146,15 @@ class Client:
         if self._stop.is_set():
             self._sleep(0)
 
-    def _try(self, send: Callable[[], Sent], *, is_file: bool = False) -> Sent:
-        """Send as many times as it takes."""
+    def _try(self, send: Callable[[], Sent], *, file_host: str = "") -> Sent:
+        """Send as many times as it takes.
+
+        A host of files that never answered is tried in earnest once: it may be closed off, and what
+        needs no file goes on.
+        """
+        if problem := self._out_of_reach.get(file_host):
+            raise UpstreamBroken(problem)
+        is_file, has_answered = bool(file_host), (file_host or self.host) in self._answered
         tries = 0
         waited = 0.0
         while True:
@@ -153,14 +164,19 @@ class Client:
             try:
                 return self._send_once(send, is_file=is_file)
             except (Retry, Unexplained) as error:
+                is_strange = is_file and not has_answered and isinstance(error, Unreachable)
+                most = self._settings.max_retries
                 wait = judge_wait(
                     tries,
                     error,
-                    max_retries=self._settings.max_retries,
+                    max_retries=min(most, TRIES_OF_STRANGERS) if is_strange else most,
                     jitter=self._jitter(),
                     waited_seconds=waited,
-                    has_answered=self._has_answered,
+                    has_answered=has_answered,
                 )
+                if wait is None and is_strange:
+                    self._out_of_reach[file_host] = str(error)
+                    raise UpstreamBroken(str(error)) from error
                 if wait is None:
                     raise
                 waited += wait
@@ -196,7 +212,7 @@ class Client:
         """Send once and sort what comes back."""
         headers = self._authority.headers(self._post_form)
         content = dumps({"query": document, "variables": dict(variables)}).encode()
-        with self._in_our_words():
+        with self._in_our_words(self.base_url):
             request = self._http.build_request(
                 "POST",
                 f"{self.base_url}/graphql",
@@ -204,7 +220,7 @@ class Client:
                 headers={**headers, "Content-Type": "application/json"},
             )
             status, reply_headers, body = self._exchange(request)
-        self._has_answered = True
+        self._answered.add(self.host)
         self._pace.heed(reply_headers)
         self._note_time(read_date(reply_headers))
         if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -222,14 +238,15 @@ class Client:
             self._server_time = (date, self._clock())
 
     def _get(self, url: str) -> bytes:
-        with self._in_our_words():
+        with self._in_our_words(url):
             status, headers, body = self._exchange(self._http.build_request("GET", url))
+        self._answered.add(_host_of(url))
         judge_file(url, status, headers)
         return body
 
     def _post_form(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
         """Post a form and return status and body; raises ``Retry`` where that may pass."""
-        with self._in_our_words():
+        with self._in_our_words(self.base_url):
             status, headers, body = self._exchange(
                 self._http.build_request("POST", url, data=dict(form))
             )
@@ -267,34 +284,10 @@ class Client:
             self._pace.count_reply(bytes_received=received, seconds=self._clock() - began)
         return response.status_code, response.headers, b"".join(parts)
 
-    @contextmanager
-    def _in_our_words(self) -> Iterator[None]:
-        """Make errors of the connection ours; no message repeats a header."""
-        try:
-            yield
-        except httpx.ReadTimeout as error:
-            seconds = self._settings.timeout_seconds
-            raise UpstreamBroken(
-                f"{self.host} did not answer within {seconds:g} s", is_too_large=True
-            ) from error
-        except httpx.LocalProtocolError:
-            # Its message repeats the header that cannot be sent; so no cause is kept either.
-            raise BadSettings("the request's headers cannot be sent; check the key") from None
-        except httpx.DecodingError as error:
-            raise UpstreamBroken(f"{self.host} sent a reply that cannot be unpacked") from error
-        except (httpx.RemoteProtocolError, httpx.ReadError) as error:
-            raise UpstreamBroken(f"{self.host} broke off in the middle of a reply") from error
-        except httpx.ProxyError as error:
-            raise Unreachable(f"the proxy before {self.host} refuses: {_why(error)}") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise BadSettings(
-                    f"the certificate of {self.host} is not trusted: {_why(error)}; name its "
-                    "authority's file in SSL_CERT_FILE or upstream.ca_file"
-                ) from error
-            raise Unreachable(f"{self.host} cannot be reached: {_why(error)}") from error
+    def _in_our_words(self, url: str) -> AbstractContextManager[None]:
+        return in_our_words(_host_of(url), self._settings.timeout_seconds)
 
 
-def _why(error: Exception) -> str:
-    """Return what is wrong with a connection."""
-    return str(error) or type(error).__name__
+def _host_of(url: str) -> str:
+    """Return the host of an address, and its port."""
+    return urlsplit(url).netloc.rpartition("@")[2]
