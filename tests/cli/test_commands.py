@@ -240,6 +240,13 @@ def test_a_folder_without_a_mirror_says_how_to_make_one(ask, tmp_path):
         assert "sync" in err
 
 
+def test_a_folder_that_duckdb_cannot_write_to_is_refused_before_anything_is_made(ask, tmp_path):
+    code, _, err = ask("--mirror", str(tmp_path / "what?"), "sync", "team")
+    assert code == 2
+    assert "question mark" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_forgetting_asks_first(ask, project):
     code, _, err = ask("forget", project)
     assert code == 2

@@ -20,7 +20,8 @@ SECONDS_A_MINUTE = 60
 SECONDS_UNTIL_PACE = 10.0
 """So long nothing is said of how long the rest will take: the first steps say little."""
 WINDOW_SECONDS = 60.0
-"""The pace is that of so long: a network that was gone for a while slows nothing afterwards."""
+"""The pace is that of so long, and begins anew where nothing came for so long: a network that was
+gone for a while slows nothing afterwards."""
 
 
 def make_progress(*, is_quiet: bool) -> Progress:
@@ -84,10 +85,16 @@ class _Task:
     past: deque[tuple[float, int]] = field(default_factory=deque)
     """When how much was done: the newest ones, and one that is older than ``WINDOW_SECONDS``."""
 
+    def __post_init__(self) -> None:
+        """Begin with nothing done."""
+        self.past.append((self.began, 0))
+
     def advance(self, count: int, now: float) -> None:
         """Count."""
-        self.past.append((now, self.done))
+        if now - self.past[-1][0] > WINDOW_SECONDS:
+            self.past.clear()
         self.done += count
+        self.past.append((now, self.done))
         while len(self.past) > 1 and self.past[1][0] < now - WINDOW_SECONDS:
             self.past.popleft()
 
@@ -96,9 +103,9 @@ class _Task:
         if self.total is None:
             return f"{self.done}"
         said = f"{self.done} of {self.total}"
-        since, before = self.past[0] if self.past else (self.began, 0)
+        since, before = self.past[0]
         pace = (self.done - before) / max(now - since, 1e-9)
-        if not 0 < self.done < self.total or now - self.began < SECONDS_UNTIL_PACE or not pace:
+        if now - since < SECONDS_UNTIL_PACE or not 0 < self.done < self.total or not pace:
             return said
         seconds = (self.total - self.done) / pace
         if seconds < SECONDS_A_MINUTE:

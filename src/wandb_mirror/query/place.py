@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from wandb_mirror.errors import BadSettings
 from wandb_mirror.settings import Settings, load_settings
 
 PUBLISHED_NAME = "wandb.duckdb"
@@ -22,6 +23,11 @@ def find_mirror(
 ) -> tuple[Path, Settings]:
     """Return a mirror's folder and its settings; see ``Mirror.open``."""
     place = Path(folder or environ.get("WANDB_MIRROR") or DEFAULT_FOLDER).expanduser()
+    if "?" in str(place.absolute()):
+        raise BadSettings(
+            f"no mirror can lie in {place}: DuckDB loses its log at a question mark in a path; "
+            "name another folder"
+        )
     file = Path(config) if config is not None else place / SETTINGS_NAME
     named = file if config is not None or file.exists() else None
     return place, load_settings(named, environ, overrides or {})
