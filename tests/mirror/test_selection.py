@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mirror.making import TEAM, first_runs, make_world, open_mirror, rows
-from wandb_mirror.errors import BadSettings, BudgetSpent, Locked
+from wandb_mirror.errors import BadSettings, BudgetSpent, DiskFull, Locked
 from wandb_mirror.kinds.run import RUN
 from wandb_mirror.mirror.doctor import judge_file_system
 from wandb_mirror.mirror.health import judge_health
@@ -154,10 +154,23 @@ def test_a_sync_whose_budget_is_spent_says_where_it_stands_and_so_does_the_statu
     assert rows(whole, "SELECT count(*) FROM runs") == [(6,)]
 
 
-def test_another_sync_is_waited_for_as_long_as_asked(tmp_path, box):
+def test_another_sync_is_waited_for_as_long_as_asked_and_one_of_another_mirror_is_not(
+    tmp_path, box
+):
     mirror = open_mirror(tmp_path / "mirror", box)
-    with mirror.work("test"), pytest.raises(Locked, match="test, process"):
-        mirror.sync([TEAM], wait_seconds=0.2)
+    with mirror.work("test"):
+        with pytest.raises(Locked, match="test, process"):
+            mirror.sync([TEAM], wait_seconds=0.2)
+        assert open_mirror(tmp_path / "other", box).sync([TEAM], only=["runs"]).published
+
+
+def test_a_sync_stops_while_there_is_still_room_on_the_disk_and_says_where(tmp_path, box):
+    overrides = {"sync.least_free_disk_mb": 10**9}
+    mirror = open_mirror(tmp_path / "mirror", box, overrides=overrides)
+    with pytest.raises(DiskFull, match=r"less than sync.least_free_disk_mb; make room .*\(at "):
+        mirror.sync([TEAM])
+    assert mirror.status()["last_sync"]["status"] == "stopped"
+    assert open_mirror(mirror.folder, box).sync([TEAM]).published
 
 
 def test_the_figures_of_a_sync_are_left_for_prometheus(tmp_path, box):
