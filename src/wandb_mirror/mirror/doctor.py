@@ -56,7 +56,7 @@ def examine(mirror: Premises) -> Iterator[Finding]:
     yield _try("key and server", lambda: _login(mirror))
     yield _try("server's capabilities", lambda: _capabilities(mirror))
     yield _disk(mirror)
-    yield judge_file_system(mirror.folder.absolute(), _read_mounts())
+    yield judge_file_system(mirror.folder.resolve(), _read_mounts())
     yield _try("lock", lambda: _lock(mirror))
     yield _try("store", lambda: _store(mirror))
     yield _try("published file", lambda: _published(mirror))
