@@ -20,6 +20,7 @@ from wandb_mirror.kinds.pages import HistoryCursor, Row, ScopeOf, StepsRequest
 from wandb_mirror.kinds.spec import Follow, Kind
 from wandb_mirror.mirror.comparing import PROJECTS, Comparing
 from wandb_mirror.mirror.listings import OF_ENTITIES
+from wandb_mirror.mirror.readings import columns_needed
 from wandb_mirror.mirror.sampling import is_due
 from wandb_mirror.mirror.selection import read_run_filter
 from wandb_mirror.pull.listing import Listing
@@ -135,7 +136,8 @@ class Verifier:
         parent = next(each for each in KINDS if each.holds == kind.scope)
         known = self.warehouse.load_sample_counts(scope)
         here: list[tuple[str, int | None]] = []
-        for rows in self.store.load_rows(parent, where=scope.columns(parent.scope_columns)):
+        where, columns = scope.columns(parent.scope_columns), columns_needed(kind, parent)
+        for rows in self.store.load_rows(parent, where=where, columns=columns):
             for row in rows:
                 if row["deleted_at"] is not None:
                     continue
@@ -153,8 +155,8 @@ class Verifier:
             return
         parent = next(each for each in KINDS if each.holds == kind.scope)
         counter = kind.counted_by or ""
-        where = scope.columns(parent.scope_columns)
-        for rows in self.store.load_rows(parent, where=where):
+        where, columns = scope.columns(parent.scope_columns), columns_needed(kind, parent)
+        for rows in self.store.load_rows(parent, where=where, columns=columns):
             live = [row for row in rows if row["deleted_at"] is None]
             own_keys = [row[parent.own_key] for row in live]
             cursors = self.warehouse.load_cursors(scope.project_id or "", own_keys)
