@@ -35,7 +35,7 @@ def test_a_server_sees_as_many_requests_at_once_as_there_are_workers(tmp_path, w
     with Sandbox(wide, latency_ms=50) as box:
         mirror = open_mirror(tmp_path / "m", box, overrides={"upstream.workers": workers})
         mirror.sync([TEAM], only=ONLY)
-        assert most_at_once(box.requests) == workers
+        assert workers / 2 < most_at_once(box.requests) <= workers
 
 
 def test_a_sync_slows_down_before_it_is_refused_and_asks_in_no_burst_after_a_pause(tmp_path, wide):
