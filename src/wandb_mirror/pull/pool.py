@@ -14,7 +14,7 @@ from typing import Generic, Self, TypeVar
 from wandb_mirror.errors import Interrupted
 
 T = TypeVar("T")
-AHEAD = 6
+AHEAD = 4
 
 
 class Pool(Generic[T]):
@@ -52,7 +52,12 @@ class Pool(Generic[T]):
     @property
     def has_room(self) -> bool:
         """Whether another fetch may be submitted now."""
-        return len(self._under_way) < self.room and not self._stop.is_set()
+        return len(self._under_way) < self.room and self.is_open
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has asked to stop."""
+        return not self._stop.is_set()
 
     def submit(self, fetch: Callable[[], T]) -> None:
         """Begin a fetch as soon as a worker is free."""

@@ -94,26 +94,30 @@ class _Walk:
     def run(self, pool: Pool[Result]) -> None:
         """Fetch and save until nothing is left."""
         while True:
-            while pool.has_room and (fetch := self._next_fetch()):
+            while fetch := self._next_fetch(pool):
                 pool.submit(fetch)
-            if not pool.under_way:
-                if self._take_staged():
-                    continue
+            if self.files.is_time_to_stage():
+                self._take_staged()
+            elif self._is_time_to_save():
+                self.save()
+            elif pool.under_way:
+                for fetched in pool.drain(down_to=pool.under_way - 1):
+                    self._take(fetched)
+            elif not self._take_staged():
                 list(pool.drain(down_to=0))  # nothing, unless somebody asks to stop
                 self.save()
                 return
-            for fetched in pool.drain(down_to=pool.under_way - 1):
-                self._take(fetched)
-            if self.files.is_time_to_stage():
-                self._take_staged()
-            if self._is_time_to_save():
-                self.save()
 
-    def _next_fetch(self) -> Callable[[], Result] | None:
-        """Return what to fetch next; None where nothing waits."""
+    def _next_fetch(self, pool: Pool[Result]) -> Callable[[], Result] | None:
+        """Return what to fetch next; None where nothing waits, or nothing may begin.
+
+        Files lie on disk, which has its own limits: more of them may wait than of pages.
+        """
         here = (self.kind, self.scope, self.reach)
-        if (fetch := self.files.next()) is not None:
+        if pool.is_open and (fetch := self.files.next()) is not None:
             return fetch
+        if not pool.has_room:
+            return None
         group: list[Reading] = []
         if self._going_on:
             group = self._going_on.popleft()
