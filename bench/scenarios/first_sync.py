@@ -18,7 +18,8 @@ from measuring import Measured, run_child, serving
 SIZE = {"runs": 200, "steps": 1000, "metrics": 10, "config_keys": 20, "seed": 7}
 OURS = """
 import json, os, sys, time
-import alembic.context, httpx, pandas, pyarrow.json  # what a process imports once is no part of a sync
+import alembic.command, alembic.context, httpcore, httpx  # what is imported once is no part of a sync
+import pandas, pyarrow.json, pyarrow.pandas_compat
 from wandb_mirror import Mirror
 mirror = Mirror.open(sys.argv[1], environ=os.environ)
 began = time.perf_counter()
@@ -44,7 +45,7 @@ print(json.dumps({"answer": answer}))
 """
 PEER = """
 import json, sys, time
-import pandas, wandb
+import pandas, pyarrow.pandas_compat, requests, wandb  # nor of an export
 api = wandb.Api(timeout=60)
 began = time.perf_counter()
 rows, loss = 0, 0.0
