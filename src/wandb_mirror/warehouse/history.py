@@ -86,12 +86,7 @@ class History:
 
     def save(self, pages: Sequence[StepsPage]) -> int:
         """Save pages, in their order; return how many values came."""
-        numbers: dict[tuple[str, str], int] = {}
-        for project_id in dict.fromkeys(page.project_id for page in pages):
-            project_no = self._numbers.project(project_id)
-            run_ids = [page.run_id for page in pages if page.project_id == project_id]
-            for run_id, number in self._numbers.runs(project_no, run_ids).items():
-                numbers[(project_id, run_id)] = number
+        numbers = self._numbers.runs_of((page.project_id, page.run_id) for page in pages)
         run_nos = [numbers[(page.project_id, page.run_id)] for page in pages]
         stored = self._clear_ranges(pages, run_nos)
         arrived = list(zip(pages, run_nos, strict=True))

@@ -36,27 +36,36 @@ class Numbers:
         self._projects[project_id] = number
         return int(number)
 
+    def runs_of(self, named: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Return the numbers of runs by project and run, looked up together."""
+        by_project: dict[str, list[str]] = {}
+        for project_id, run_id in named:
+            by_project.setdefault(project_id, []).append(run_id)
+        return {
+            (project_id, run_id): number
+            for project_id, run_ids in by_project.items()
+            for run_id, number in self.runs(self.project(project_id), run_ids).items()
+        }
+
     def runs(self, project_no: int, run_ids: Collection[str]) -> dict[str, int]:
         """Return the numbers of a project's runs."""
-        wanted = pa.table({"run_id": pa.array(list(dict.fromkeys(run_ids)), pa.string())})
-        with self._database.given(wanted) as incoming:
-            found = dict(
-                self._database.rows(
-                    f"SELECT run_id, run_no FROM _data.run_numbers JOIN {incoming} "
-                    "USING (run_id) WHERE project_no = ?",
-                    [project_no],
-                )
+        wanted = list(dict.fromkeys(run_ids))
+        found = dict(
+            self._database.rows(
+                "SELECT run_id, run_no FROM _data.run_numbers JOIN "
+                "(SELECT unnest($1::VARCHAR[]) AS run_id) USING (run_id) WHERE project_no = $2",
+                [wanted, project_no],
             )
-        new = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in found]
+        )
+        new = [run_id for run_id in wanted if run_id not in found]
         if new:
             first = self._next("run_numbers", "run_no")
             assigned = {run_id: first + place for place, run_id in enumerate(new)}
-            rows = {
-                "run_no": pa.array(list(assigned.values()), pa.int32()),
-                "project_no": pa.array([project_no] * len(new), pa.int32()),
-                "run_id": pa.array(new, pa.string()),
-            }
-            self._database.insert("_data.run_numbers", pa.table(rows))
+            self._database.run(
+                "INSERT INTO _data.run_numbers (run_no, project_no, run_id) "
+                "SELECT unnest($1::INTEGER[]), $2, unnest($3::VARCHAR[])",
+                [list(assigned.values()), project_no, new],
+            )
             found.update(assigned)
         return found
 

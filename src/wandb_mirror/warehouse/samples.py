@@ -35,11 +35,12 @@ class SampleTables:
 
     def save(self, found: Sequence[Samples]) -> int:
         """Replace the samples of runs; return how many values came."""
+        run_nos = self._numbers.runs_of((each.project_id, each.run_id) for each in found)
         tables = []
         counts: dict[int, int] = {}
         for each in found:
             project_no = self._numbers.project(each.project_id)
-            run_no = self._numbers.runs(project_no, [each.run_id])[each.run_id]
+            run_no = run_nos[(each.project_id, each.run_id)]
             keys = self._numbers.keys(project_no, SYSTEM, each.paths)
             numbers = pa.array([keys[path] for path in each.paths], pa.int32())
             counts[run_no] = each.line_count
