@@ -44,8 +44,8 @@ class MirrorKeeper:
     """Of runs that are being read on: a step that is stored, and when it was logged."""
     rewound: set[str] = field(default_factory=set)
     """Runs of which upstream has that step otherwise."""
-    row_bytes: dict[str, int] = field(default_factory=dict)
-    """How long a row of the steps of an object is, about, where it is long."""
+    row_bytes: dict[tuple[str, ...], int] = field(default_factory=dict)
+    """How long a row of the steps of an object is, about, by its key, where it is long."""
     redaction: Redaction | None = None
     rows_changed: int = 0
     problems: int = 0
@@ -105,7 +105,7 @@ class MirrorKeeper:
             for row in rows:
                 size = len(row.get(kind.shows_row) or "")
                 if size >= WIDE_BYTES:
-                    self.row_bytes[row[kind.own_key]] = size
+                    self.row_bytes[tuple(row[name] for name in kind.key)] = size
 
     def mark_missing(self, kind: Kind, scope: ScopeOf, seen: Collection[str]) -> int:
         """Mark what is kept of a scope and was not seen in a complete listing; return how many."""

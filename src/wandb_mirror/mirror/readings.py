@@ -75,7 +75,7 @@ class Readings:
             missing = count if count is None or start.step == 0 else max(0, count - start.step)
             from_files = self._may_have_exports(kind, missing, is_new=start.step == 0)
             first = min(start.step, marks.get(run_id, (0,))[0])  # one row may be another by now
-            reading = self._reading(run_id, start, 0 if from_files else first)
+            reading = self._reading(scope, run_id, start, 0 if from_files else first)
             reading.wants_exports, reading.pages_from = from_files, first
             readings.append(reading)
         walked = walk_steps(
@@ -88,13 +88,13 @@ class Readings:
         found.seen[kind.plural] = walked.seen
         found.changed[kind.plural] = walked.changed
         if again := [run_id for run_id in starts if run_id in self.keeper.rewound]:
-            whole = [self._reading(run_id, starts[run_id], 0) for run_id in again]
+            whole = [self._reading(scope, run_id, starts[run_id], 0) for run_id in again]
             walked = walk_steps(kind, scope, whole, self.reach)
             found.changed[kind.plural] += walked.changed
             self.keeper.rewound.difference_update(again)
 
-    def _reading(self, run_id: str, start: Start, first: int) -> Reading:
-        size = self.keeper.row_bytes.get(run_id)
+    def _reading(self, scope: ScopeOf, run_id: str, start: Start, first: int) -> Reading:
+        size = self.keeper.row_bytes.get((scope.project_id or "", run_id))
         count = start.line_count
         return Reading(
             run_id,
