@@ -6,17 +6,20 @@ import subprocess
 import sys
 import venv
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wandb_mirror.errors import BadRow, DiskFull
-from wandb_mirror.history.columns import StepsPage
+from wandb_mirror.history.columns import ExportedFiles, StepsPage, no_steps
 from wandb_mirror.history.lines import parse_steps
 from wandb_mirror.kinds import PROJECT, RUN
 from wandb_mirror.kinds.pages import HistoryCursor
@@ -217,6 +220,22 @@ def test_whole_histories_of_plain_numbers_are_kept_as_all_others_are(tmp_path, m
             found.append(place.ask("SELECT * FROM metric_stats ORDER BY ALL"))
             found.append(place.ask("SELECT run_id, history_rows, last_step FROM runs ORDER BY ALL"))
     assert list(map(repr, found[:8])) == list(map(repr, found[8:]))
+
+
+def test_rows_from_files_and_the_pages_behind_them_may_be_saved_together(place, tmp_path):
+    place.runs("r")
+    path = str(tmp_path / "r.parquet")
+    pq.write_table(pa.table({"_step": [0.0, 1.0], "a": [5.0, 6.0]}), path)
+    with place.store() as store, place.open(store) as warehouse:
+        warehouse.take(store)
+        [staged] = warehouse.stage_steps("P", [ExportedFiles("r", [path], None)])
+        partial = HistoryCursor(2, 3, "partial", has_ended=True)
+        files = StepsPage("P", "r", 0, 2, no_steps(), partial, staged)
+        behind = replace(whole("r", [(2, {"a": 7})]), min_step=2)
+        warehouse.save_steps([files, behind])
+        warehouse.publish()
+    assert place.ask("SELECT step, value FROM metrics") == [(0, 5.0), (1, 6.0), (2, 7.0)]
+    assert place.ask("SELECT history_rows FROM runs") == [(3,)]
 
 
 def test_memory_that_cannot_be_let_go_ends_no_transaction(place, monkeypatch):

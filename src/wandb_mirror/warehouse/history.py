@@ -107,7 +107,8 @@ class History:
             whole = {run_no for page, run_no in staged if page.max_step is None}
             for rows in self.staging.rows([run_no for _, run_no in staged]):
                 values += self._append(project_no, rows, filled, whole=whole)
-        taken = {run_no for _, run_no in staged}
+        others = [each for each in arrived if not each[0].staged]
+        taken: set[int] = set()
         for together in whole_rows(arrived):
             table, columns = rows_table(together)
             whole = {run_no for _, run_no in together}
@@ -116,7 +117,7 @@ class History:
                 project_no = self._numbers.project(together[0][0].project_id)
                 values += self._append(project_no, rows, filled, whole=whole)
             taken |= whole
-        return values + self._insert([each for each in arrived if each[1] not in taken])
+        return values + self._insert([each for each in others if each[1] not in taken])
 
     def _append(self, project_no: int, rows: Rows, filled: set[int], *, whole: set[int]) -> int:
         keys = self._numbers.keys(project_no, METRIC, rows.columns)
