@@ -11,8 +11,8 @@ import pytest
 from wandb_mirror.history.columns import ExportedFiles, StagedSteps
 from wandb_mirror.settings import WarehouseSettings
 from wandb_mirror.warehouse.engine import Database
-from wandb_mirror.warehouse.rows import append
-from wandb_mirror.warehouse.staging import WIDEST, Staging
+from wandb_mirror.warehouse.rows import WIDEST, append
+from wandb_mirror.warehouse.staging import Staging
 from wandb_mirror.warehouse.tables import create_tables
 
 HALF = 2.0**-1

@@ -12,6 +12,7 @@ from wandb_mirror.blobs.digest import Digest
 from wandb_mirror.blobs.files import FileOf
 
 NO_OWNER = "this entry belongs to no version; take it from one: artifact.get_entry(path)"
+"""Said by a ``NotImplementedError``: that is what the real client raises for such an entry."""
 ALGORITHM = "alg"
 """Under which an entry's ``extra`` says how its digest was made."""
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from wandb_mirror.history.columns import ExportedFiles, StagedSteps, StepsPage
 from wandb_mirror.history.samples import Samples
-from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import Place, Row, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.mirror.selection import Redaction
@@ -168,6 +167,3 @@ class Comparing:
 def _spell(scope: ScopeOf, own_key: str) -> str:
     """Return the path of an object for people."""
     return f"{scope}/{own_key}".lstrip("/")
-
-
-PROJECTS = next(kind for kind in KINDS if kind.holds == "project")

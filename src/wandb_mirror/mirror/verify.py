@@ -18,7 +18,8 @@ from wandb_mirror.history.select import select_metrics
 from wandb_mirror.kinds import KINDS
 from wandb_mirror.kinds.pages import HistoryCursor, Row, ScopeOf, StepsRequest
 from wandb_mirror.kinds.spec import Follow, Kind
-from wandb_mirror.mirror.comparing import PROJECTS, Comparing
+from wandb_mirror.mirror.comparing import Comparing
+from wandb_mirror.mirror.finding import PROJECTS
 from wandb_mirror.mirror.listings import OF_ENTITIES
 from wandb_mirror.mirror.readings import columns_needed
 from wandb_mirror.mirror.sampling import is_due

@@ -36,7 +36,7 @@ def load_fact(connection: sa.Connection, name: str) -> str | None:
 def save_fact(connection: sa.Connection, name: str, value: str) -> None:
     """Save a fact in place of what it was."""
     row = {"name": name, "value": clean(value)}
-    connection.execute(upsert(facts, connection.dialect, tuple(row)), [row])
+    connection.execute(upsert(facts, tuple(row)), [row])
 
 
 def make_fact(connection: sa.Connection, name: str, value: str) -> str:
@@ -153,7 +153,7 @@ def save_removals(connection: sa.Connection, kind: str, keys: Sequence[Key], seq
     """Note that rows were removed from a kind's table."""
     rows = [{"kind": kind, "key": dumps(list(key)), "changed_seq": seq} for key in keys]
     if rows:
-        connection.execute(upsert(removals, connection.dialect, tuple(rows[0])), rows)
+        connection.execute(upsert(removals, tuple(rows[0])), rows)
 
 
 def drop_removals(connection: sa.Connection, kind: str, keys: Sequence[Key]) -> None:

@@ -48,7 +48,7 @@ def save_checkpoints(
         for each in saved
     ]
     if rows:
-        connection.execute(upsert(checkpoints, connection.dialect, tuple(rows[0])), rows)
+        connection.execute(upsert(checkpoints, tuple(rows[0])), rows)
 
 
 def load_checkpoint(connection: sa.Connection, kind: Kind, scope: ScopeOf) -> Checkpoint | None:

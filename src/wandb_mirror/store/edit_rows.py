@@ -82,7 +82,7 @@ def save_edits(connection: sa.Connection, kept: Sequence[Edit], now: datetime) -
     """Insert edits, or replace those of the same cells."""
     rows = [write_edit(each, now) for each in kept]
     if rows:
-        connection.execute(upsert(edits, connection.dialect, tuple(rows[0])), rows)
+        connection.execute(upsert(edits, tuple(rows[0])), rows)
 
 
 def delete_edits(connection: sa.Connection, cells: Sequence[Cell]) -> None:

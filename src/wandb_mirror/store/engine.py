@@ -185,10 +185,8 @@ def translated(path: Path) -> Iterator[None]:
         ) from error
 
 
-def upsert(table: sa.Table, dialect: sa.Dialect, columns: Sequence[str]) -> sa.Insert:
+def upsert(table: sa.Table, columns: Sequence[str]) -> sa.Insert:
     """Return an INSERT of ``columns`` that replaces them where the key is there already."""
-    if dialect.name != "sqlite":
-        raise NotImplementedError(f"no upsert is written for {dialect.name}")
     statement = sqlite.insert(table)
     keys = [column.name for column in table.primary_key]
     replaced = {name: statement.excluded[name] for name in columns if name not in keys}

@@ -75,7 +75,7 @@ def remember(
                 )
     _close(connection, closed, seq)
     if opened:
-        connection.execute(upsert(past_values, connection.dialect, tuple(opened[0])), opened)
+        connection.execute(upsert(past_values, tuple(opened[0])), opened)
 
 
 def end(

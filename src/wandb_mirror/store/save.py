@@ -100,7 +100,7 @@ def _write(connection: sa.Connection, kind: Kind, rows: Sequence[Row]) -> None:
     for row in rows:
         alike.setdefault(tuple(row), []).append(row)
     for columns, group in alike.items():
-        connection.execute(upsert(table, connection.dialect, columns), group)
+        connection.execute(upsert(table, columns), group)
 
 
 def _note_checked(

@@ -10,9 +10,10 @@ from itertools import groupby
 import pyarrow as pa
 
 from wandb_mirror.history.columns import Column, StepColumns, StepsPage
+from wandb_mirror.warehouse.rows import WIDEST
 
-FEWEST_ROWS, WIDEST = 2_000, 300
-"""Rows with the same metrics that are worth statements of their own, and how many metrics."""
+FEWEST_ROWS = 2_000
+"""Rows with the same metrics that are worth statements of their own."""
 Arrived = tuple[StepsPage, int]
 """A page and the number of its run."""
 

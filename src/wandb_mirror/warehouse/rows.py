@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from wandb_mirror.warehouse.engine import Database
 
+WIDEST = 300
+"""Columns; a statement with many more is planned longer than the rows are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:

@@ -25,12 +25,10 @@ from wandb_mirror.history.columns import (
 from wandb_mirror.history.flatten import EXACT
 from wandb_mirror.jsontext import dumps
 from wandb_mirror.warehouse.engine import Database, quote
-from wandb_mirror.warehouse.rows import Rows
+from wandb_mirror.warehouse.rows import WIDEST, Rows
 
 PLACE = "file_index"
 """DuckDB's own column of a file's place; a file that has a column of that name is not plain."""
-WIDEST = 300
-"""Columns; a statement with many more is planned longer than the files are read."""
 LARGEST = 8_000_000
 """Values that may be looked at together: they are held in memory."""
 PLAIN_INTEGERS = (None, "INT_8", "INT_16", "INT_32", "INT_64")
