@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mirror.making import TEAM, first_runs, make_world, open_mirror, rows
-from wandb_mirror.errors import BadSettings, BudgetSpent, DiskFull, Locked
+from wandb_mirror.errors import BadSettings, BudgetSpent, DiskFull, Locked, NotFound
 from wandb_mirror.kinds.run import RUN
 from wandb_mirror.mirror.doctor import judge_file_system
 from wandb_mirror.mirror.health import judge_health
@@ -149,7 +149,11 @@ def test_a_sync_whose_budget_is_spent_says_where_it_stands_and_so_does_the_statu
     lines = sum(run.history.line_count for each in world.projects for run in each.live_runs)
     missing = sum(each.new_lines or 0 for each in whole.foresee([TEAM]))
     assert missing == lines - rows(whole, "SELECT sum(history_rows) FROM runs")[0][0] > 0
-    whole.sync([TEAM])
+    for expected in (status["stopped_at"], None):  # a wrong name leaves nothing to go on with
+        with pytest.raises(NotFound):
+            whole.sync(["nobody"])
+        assert whole.status()["stopped_at"] == expected
+        whole.sync([TEAM])
     assert whole.status()["stopped_at"] is None
     assert rows(whole, "SELECT count(*) FROM runs") == [(6,)]
 

@@ -140,17 +140,23 @@ class Sync:
         began = monotonic()
         self.store.past.keep(is_wanted=self.settings.sync.past_values)
         sync_id = self.store.begin_sync(self.now())
-        status = "failed"
+        status, is_lost = "failed", False
         try:
             for target in targets:
                 self._pull_target(target, is_only=len(targets) == 1)
             status = "skips" if self.report.has_skips or self._keeper.problems else "done"
+        except NotFound:
+            is_lost = True  # by a wrong name: what an earlier sync left undone still stands
+            raise
         except (Interrupted, BudgetSpent, DiskFull) as error:
             status = "interrupted" if isinstance(error, Interrupted) else "stopped"
             error.args = (f"{error} ({self._standing.describe()})",)
             raise
         finally:
             self.report.seconds = monotonic() - began
+            if not is_lost:
+                is_done = status in ("done", "skips")
+                self.store.save_fact(STANDING, "" if is_done else self._standing.describe())
             self._close_books(sync_id, status)
             if status != "failed" or self.report.rows:
                 self.report.published = self._publish()
@@ -165,8 +171,6 @@ class Sync:
         report.requests, report.retries = usage.requests, usage.retries
         report.throttled, report.bytes_received = usage.throttled, usage.bytes_received
         report.rows, report.problems = self._keeper.rows_changed, self._keeper.problems
-        is_done = status in ("done", "skips")
-        self.store.save_fact(STANDING, "" if is_done else self._standing.describe())
         report.lacking = sorted(self.upstream.capabilities.missing)
         self.store.finish_sync(
             sync_id,
