@@ -18,10 +18,11 @@ from mirror.making import (
     rows,
     written_by_nobody,
 )
-from wandb_mirror.errors import NotMirrored
+from wandb_mirror.errors import DiskFull, NotMirrored
 from wandb_mirror.mirror import readings
 from wandb_mirror.mirror.mirror import utc_now
 from wandb_mirror.sandbox import Sandbox
+from wandb_mirror.warehouse.warehouse import Warehouse
 
 
 @pytest.fixture
@@ -241,3 +242,32 @@ def test_wide_rows_are_asked_for_a_few_at_a_time(tmp_path, monkeypatch):
         assert len(wide) >= 2
         assert all(25 <= rows_asked <= 40 for rows_asked in wide[:-1])  # of 27 KB each
     assert rows(mirror, "SELECT history_rows FROM runs WHERE run_id = 'wide'") == [(60,)]
+
+
+def test_a_window_that_was_fetched_and_not_saved_is_not_taken_of_a_run_that_was_rewound_since(
+    tmp_path, monkeypatch
+):
+    world = make_world(projects=1, runs=3, steps=30)
+    run = world.create_run(world.projects[0], "to-rewind", state="running")
+    for step in range(30):
+        world.log(run, {"loss": 1.0}, step=step)
+
+    def save_nothing(*_):
+        raise DiskFull("no room")
+
+    with Sandbox(world) as box:
+        mirror = open_mirror(tmp_path / "m", box)
+        with monkeypatch.context() as patch:
+            patch.setattr(Warehouse, "save_steps", save_nothing)
+            with pytest.raises(DiskFull):
+                mirror.sync([TEAM])
+        assert list(mirror.folder.glob("*.journal"))
+        world.rewind(run, 9)  # and as many lines again as there were
+        for step in range(10, 30):
+            world.log(run, {"loss": 2.0}, step=step)
+        before = len(box.requests)
+        mirror.sync([TEAM])
+        sent = [each.variables for each in box.requests[before:] if each.operation == "Steps"]
+        asked = {value for each in sent for name, value in each.items() if "run_id" in name}
+        assert asked == {"to-rewind"}  # the others' windows are in the journal
+        assert_equal(mirror.published_path, fresh_sync(tmp_path / "fresh", box).published_path)
