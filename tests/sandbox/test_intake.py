@@ -197,7 +197,6 @@ def has_rows(box, run_id, count):
 @pytest.mark.sdk
 @pytest.mark.enable_socket
 def test_an_image_is_logged_with_its_file(box, log):
-    pytest.importorskip("PIL", reason="W&B's client makes images with Pillow")
     log(IMAGE, "image")
     run = box.world.run(f"{PATH}/image")
     image = rows_of(run)[0]["image"]
