@@ -74,7 +74,7 @@ def break_every_kind(mirror):
             )
             broken |= {kind.plural} if done.rowcount else set()
     with duckdb.connect(mirror.folder / "warehouse.duckdb") as warehouse:
-        for table in ("history", "samples"):
+        for table in ("plain_values", "samples"):
             first = f"SELECT min(rowid) FROM _data.{table}"
             warehouse.execute(f"UPDATE _data.{table} SET value = value + 1 WHERE rowid = ({first})")
     return broken

@@ -81,6 +81,15 @@ class Database:
             return  # the limit is as it was
         self._beside.execute("SET memory_limit = ?", [self._memory_limit])
 
+    @contextmanager
+    def in_any_order(self) -> Iterator[None]:
+        """Let statements put rows down in any order."""
+        self.run("SET preserve_insertion_order = false")
+        try:
+            yield
+        finally:
+            self.run("RESET preserve_insertion_order")
+
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Execute a statement."""
         with translated(self.path):

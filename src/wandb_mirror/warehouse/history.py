@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wandb_mirror.history.columns import Column, StepColumns, StepsPage
 from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus
@@ -27,11 +28,10 @@ from wandb_mirror.warehouse.incoming import (
 from wandb_mirror.warehouse.numbers import Numbers
 from wandb_mirror.warehouse.rows import Rows, append
 from wandb_mirror.warehouse.staging import Staging
+from wandb_mirror.warehouse.tables import VALUES
 from wandb_mirror.warehouse.wide import Wide
 
 METRIC = "metric"
-RUNS_TOGETHER = 200
-"""Runs that are rewritten by one statement when they have ended."""
 
 
 class History:
@@ -113,7 +113,8 @@ class History:
             table, columns = rows_table(together)
             whole = {run_no for _, run_no in together}
             with self._database.given(table, "arrived") as source:
-                rows = Rows(source, columns, frozenset(whole), table.num_rows * len(columns))
+                values_here = table.num_rows * len(columns)
+                rows = Rows(source, columns, frozenset(whole), values_here, is_full=True)
                 project_no = self._numbers.project(together[0][0].project_id)
                 values += self._append(project_no, rows, filled, whole=whole)
             taken |= whole
@@ -155,17 +156,21 @@ class History:
             condition = f"run_no = {run_no} AND step >= {page.min_step}"
             if page.max_step is not None:
                 condition += f" AND step < {page.max_step}"
-            self._database.run(f"DELETE FROM _data.history WHERE {condition}")
-            self._database.run(f"DELETE FROM _data.steps WHERE {condition}")
+            for table in (*VALUES, "steps"):
+                self._database.run(f"DELETE FROM _data.{table} WHERE {condition}")
         return set(last)
 
     def _insert(self, arrived: Sequence[Arrived]) -> int:
-        """Append pages as two Arrow tables; return how many values there were."""
+        """Append pages as Arrow tables; return how many values there were."""
         pages, run_nos = [page for page, _ in arrived], [run_no for _, run_no in arrived]
         contents = [page.content for page in pages]
         self._database.insert("_data.steps", steps_table(run_nos, contents))
         values = self._values_table(run_nos, [page.project_id for page in pages], contents)
-        self._database.insert("_data.history", values)
+        is_plain = values["json"].is_null()
+        plain = values if values["json"].null_count == len(values) else values.filter(is_plain)
+        self._database.insert("_data.plain_values", plain.drop_columns("json"))
+        if len(plain) < len(values):
+            self._database.insert("_data.other_values", values.filter(pc.invert(is_plain)))
         return int(values.num_rows)
 
     def compare(self, page: StepsPage) -> str:
@@ -267,30 +272,3 @@ class History:
         self._database.run(
             f"UPDATE _data.cursors SET status = ? WHERE run_no IN ({listed})", [status]
         )
-
-    def unsettled(self) -> list[int]:
-        """Return the runs that ended and whose rows lie as they arrived."""
-        return [
-            run_no
-            for (run_no,) in self._database.rows(
-                "SELECT run_no FROM _data.cursors WHERE NOT is_settled AND status = 'complete' "
-                "ORDER BY run_no"
-            )
-        ]
-
-    def settle(self, run_nos: Sequence[int]) -> None:
-        """Rewrite runs in the order in which readers ask: by run, key and step."""
-        for start in range(0, len(run_nos), RUNS_TOGETHER):
-            listed = ", ".join(map(str, run_nos[start : start + RUNS_TOGETHER]))
-            self._database.run(
-                "CREATE OR REPLACE TEMP TABLE settling AS SELECT * FROM _data.history "
-                f"WHERE run_no IN ({listed})"
-            )
-            self._database.run(f"DELETE FROM _data.history WHERE run_no IN ({listed})")
-            self._database.run(
-                "INSERT INTO _data.history SELECT * FROM settling ORDER BY run_no, key_no, step"
-            )
-            self._database.run("DROP TABLE settling")
-            self._database.run(
-                f"UPDATE _data.cursors SET is_settled = true WHERE run_no IN ({listed})"
-            )

@@ -22,19 +22,21 @@ class Rows:
     run_nos: frozenset[int]
     """The runs, whose rows stand one run after another, each in the order of steps."""
     values: int
+    is_full: bool
+    """Whether no value is missing."""
 
 
 def append(database: Database, rows: Rows, keys: Mapping[str, int]) -> None:
-    """Append rows to ``steps`` and, metric by metric, to ``history``."""
+    """Append rows to ``steps`` and, metric by metric, to ``plain_values``."""
     database.run(
         f"INSERT INTO _data.steps SELECT run_no, step, timestamp, runtime FROM {rows.source}"
     )
     if rows.columns:
+        there = "" if rows.is_full else " WHERE {} IS NOT NULL"
         database.run(
-            "INSERT INTO _data.history "
+            "INSERT INTO _data.plain_values "
             + " UNION ALL ".join(
-                f"SELECT run_no, {keys[path]}, step, {own}, NULL FROM {rows.source} "
-                f"WHERE {own} IS NOT NULL"
+                f"SELECT run_no, {keys[path]}, step, {own} FROM {rows.source}{there.format(own)}"
                 for path, own in rows.columns.items()
             )
         )

@@ -35,6 +35,16 @@ PLAIN_INTEGERS = (None, "INT_8", "INT_16", "INT_32", "INT_64")
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """Columns of numbers."""
+
+    columns: tuple[tuple[str, str], ...]
+    """Names and types of Parquet, in the order of names."""
+    is_mixed: bool
+    """Whether files differ in them: then all are looked at before any is read."""
+
+
+@dataclass(frozen=True, slots=True)
 class StagedTable:
     """Rows of some runs that have the same metrics, by run and step."""
 
@@ -64,16 +74,15 @@ class Staging:
         self.clear()
         found: dict[int, StagedSteps] = {}
         try:
-            shapes = self._look(files)
-            for shape, places in _alike(shapes).items():
-                found.update(self._read(dict(shape), [(run_nos[n], files[n]) for n in places]))
+            for shape, places in _alike(self._look(files)).items():
+                found.update(self._read(shape, [(run_nos[n], files[n]) for n in places]))
         except (duckdb.Error, CorruptFile, StoreTooNew):
             self.clear()
             return [None] * len(files)
         return [found.get(run_no) for run_no in run_nos]
 
-    def _look(self, files: Sequence[ExportedFiles]) -> list[dict[str, str] | None]:
-        """Return the columns of each run, and their types; None where any is not plain."""
+    def _look(self, files: Sequence[ExportedFiles]) -> list[Shape | None]:
+        """Return the columns of each run; None where any is not plain."""
         paths = [path for each in files for path in each.paths]
         rows: dict[str, list[tuple[str, str, int | None, str | None, str | None, str | None]]] = {}
         for path, *row in self.database.rows(
@@ -86,30 +95,23 @@ class Staging:
             self.database.rows("SELECT file_name, num_rows FROM parquet_file_metadata(?)", [paths])
         )
         room = LARGEST
-        shapes: list[dict[str, str] | None] = []
+        shapes: list[Shape | None] = []
         for each in files:
-            merged: dict[str, str] | None = {}
-            for path in each.paths:
-                columns = _plain_columns(rows.get(path, []))
-                if columns is None or merged is None:
-                    merged = None
-                    break
-                merged.update(columns)
-            if merged is not None:
-                values = len(merged) * sum(counts[path] for path in each.paths)
-                if not _is_readable(merged) or values > room:
-                    merged = None
-                else:
-                    room -= values
-            shapes.append(merged)
+            shape = _shape_of([_plain_columns(rows.get(path, [])) for path in each.paths])
+            if shape is not None:
+                values = len(shape.columns) * sum(counts[path] for path in each.paths)
+                shape = shape if values <= room else None
+                room -= values if shape is not None else 0
+            shapes.append(shape)
         return shapes
 
     def _read(
-        self, shape: Mapping[str, str], runs: Sequence[tuple[int, ExportedFiles]]
+        self, shape: Shape, runs: Sequence[tuple[int, ExportedFiles]]
     ) -> dict[int, StagedSteps]:
         """Read runs with the same columns into a table of their own; return those to believe."""
         name = f"staged_{len(self.tables)}"
-        metrics = {key: f"c{place}" for place, key in enumerate(filter(is_metric, shape))}
+        keys = dict(shape.columns)
+        metrics = {key: f"c{place}" for place, key in enumerate(filter(is_metric, keys))}
         step, most = quote(STEP), f"{float(LARGEST_STEP)}::DOUBLE"
         whole = (
             f"CASE WHEN {step} = trunc({step}) AND {step} >= -{most} AND {step} < {most} "
@@ -120,22 +122,26 @@ class Staging:
             "($2::BIGINT[])[CAST(file_index AS BIGINT) + 1] AS stop",
             whole,
             *(
-                f"CAST({quote(own) if own in shape else 'NULL'} AS DOUBLE) AS {as_}"
+                f"CAST({quote(own) if own in keys else 'NULL'} AS DOUBLE) AS {as_}"
                 for own, as_ in ((TIMESTAMP, "timestamp"), (RUNTIME, "runtime"))
             ),
             *(f"CAST({quote(key)} AS DOUBLE) AS {own}" for key, own in metrics.items()),
         ]
+        read = f"read_parquet($3::VARCHAR[], union_by_name = {shape.is_mixed})"
         of_file = [(run_no, each.stop) for run_no, each in runs for _ in each.paths]
-        self.database.run(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * EXCLUDE (stop) FROM "
-            f"(SELECT {', '.join(columns)} FROM read_parquet($3::VARCHAR[], union_by_name = true)) "
-            "WHERE step IS NULL OR (step >= 0 AND (stop IS NULL OR step < stop))",
-            [
-                [run_no for run_no, _ in of_file],
-                [stop for _, stop in of_file],
-                [path for _, each in runs for path in each.paths],
-            ],
-        )
+        # Whole files go to whichever thread is free: rows of a run mostly stay together, and the
+        # table is laid out so that many threads can read it.
+        with self.database.in_any_order():
+            self.database.run(
+                f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * EXCLUDE (stop) FROM "
+                f"(SELECT {', '.join(columns)} FROM {read}) "
+                "WHERE step IS NULL OR (step >= 0 AND (stop IS NULL OR step < stop))",
+                [
+                    [run_no for run_no, _ in of_file],
+                    [stop for _, stop in of_file],
+                    [path for _, each in runs for path in each.paths],
+                ],
+            )
         paths = {dumps([key]): own for key, own in metrics.items()}
         table = StagedTable(name, paths, frozenset(run_no for run_no, _ in runs))
         self.tables.append(table)
@@ -189,16 +195,19 @@ class Staging:
             chosen = table.run_nos.intersection(run_nos)
             if not chosen:
                 continue
-            listed = ", ".join(map(str, sorted(chosen)))
-            source = f"(SELECT * FROM {table.name} WHERE run_no IN ({listed}))"
+            source = table.name
+            if chosen < table.run_nos:  # any condition is looked at again for each metric
+                listed = ", ".join(map(str, sorted(chosen)))
+                source = f"(SELECT * FROM {table.name} WHERE run_no IN ({listed}))"
             counted = ", ".join(["count(*)", *(f"count({own})" for own in table.columns.values())])
-            [(_, *counts)] = self.database.rows(f"SELECT {counted} FROM {source}")
+            [(rows, *counts)] = self.database.rows(f"SELECT {counted} FROM {source}")
             there = {
                 path: own
                 for (path, own), count in zip(table.columns.items(), counts, strict=True)
                 if count
             }
-            yield Rows(source, there, chosen, sum(counts))
+            is_full = sum(counts) == rows * len(there)
+            yield Rows(source, there, chosen, sum(counts), is_full=is_full)
 
 
 def _plain_columns(
@@ -220,6 +229,18 @@ def _plain_columns(
     return found if len(found) == len(rows) - 1 else None
 
 
+def _shape_of(files: Sequence[dict[str, str] | None]) -> Shape | None:
+    """Return what the files of a run hold together; None where that cannot be read as it is."""
+    merged: dict[str, str] = {}
+    for each in files:
+        if each is None:
+            return None
+        merged.update(each)
+    if not _is_readable(merged):
+        return None
+    return Shape(tuple(sorted(merged.items())), any(each != merged for each in files))
+
+
 def _is_readable(shape: Mapping[str, str]) -> bool:
     """Tell whether columns can be named in one statement: DuckDB folds the case of names."""
     folded = {name.lower() for name in shape}
@@ -231,12 +252,10 @@ def _is_readable(shape: Mapping[str, str]) -> bool:
     )
 
 
-def _alike(
-    shapes: Sequence[dict[str, str] | None],
-) -> Mapping[tuple[tuple[str, str], ...], list[int]]:
+def _alike(shapes: Sequence[Shape | None]) -> Mapping[Shape, list[int]]:
     """Return the places of those that have the same columns."""
-    found: dict[tuple[tuple[str, str], ...], list[int]] = {}
+    found: dict[Shape, list[int]] = {}
     for place, shape in enumerate(shapes):
         if shape is not None:
-            found.setdefault(tuple(sorted(shape.items())), []).append(place)
+            found.setdefault(shape, []).append(place)
     return found

@@ -8,12 +8,16 @@ from wandb_mirror.history.flatten import EXACT
 from wandb_mirror.warehouse.engine import Database
 
 RUNS_TOGETHER, ROWS_TOGETHER = 100, 50_000
-"""Runs whose histories are looked at, or turned round, by one statement: they are in memory."""
+"""Runs whose histories are turned round by one statement: their rows are in memory."""
+RUNS_COUNTED, ROWS_COUNTED = 500, 500_000
+"""Runs of which one statement makes statistics: there is a row a metric of each in memory."""
 
 
-def in_parts(database: Database, run_nos: Sequence[int]) -> Iterator[list[int]]:
-    """Yield runs, so many together that the rows of their histories are not too many."""
-    rows = dict(
+def in_parts(
+    database: Database, run_nos: Sequence[int], runs: int = RUNS_TOGETHER, rows: int = ROWS_TOGETHER
+) -> Iterator[list[int]]:
+    """Yield runs, so many together that they, and the rows of their histories, are not too many."""
+    rows_of = dict(
         database.rows(
             "SELECT run_no, history_rows FROM _data.cursors JOIN (SELECT unnest(?) AS run_no) "
             "USING (run_no)",
@@ -23,10 +27,10 @@ def in_parts(database: Database, run_nos: Sequence[int]) -> Iterator[list[int]]:
     part: list[int] = []
     there = 0
     for run_no in run_nos:
-        there += rows.get(run_no, 0)
-        if part and (len(part) == RUNS_TOGETHER or there > ROWS_TOGETHER):
+        there += rows_of.get(run_no, 0)
+        if part and (len(part) == runs or there > rows):
             yield part
-            part, there = [], rows.get(run_no, 0)
+            part, there = [], rows_of.get(run_no, 0)
         part.append(run_no)
     if part:
         yield part
@@ -40,40 +44,37 @@ def refresh_stats(database: Database, run_nos: Sequence[int]) -> None:
     are the earliest of their value; the rows are looked at twice, because finding such steps
     beside the extremes takes twice as long.
     """
-    for part in in_parts(database, run_nos):
+    for part in in_parts(database, run_nos, RUNS_COUNTED, ROWS_COUNTED):
         listed = ", ".join(map(str, part))
         database.run(f"DELETE FROM _data.metric_stats WHERE run_no IN ({listed})")
         database.run(
             f"""
             INSERT INTO _data.metric_stats
-            WITH s AS MATERIALIZED (
+            WITH h AS (
+              SELECT run_no, key_no, step, value, CASE WHEN isfinite(value) THEN value END AS finite
+              FROM _data.history WHERE run_no IN ({listed})
+            ), s AS MATERIALIZED (
               SELECT run_no, key_no, count(value) AS numbers,
-                count(*) FILTER (WHERE NOT isfinite(value)) AS nan_count,
-                min(step) FILTER (WHERE value IS NOT NULL) AS first_step,
-                max(step) FILTER (WHERE value IS NOT NULL) AS last_step,
-                min(value) FILTER (WHERE isfinite(value)) AS least,
-                max(value) FILTER (WHERE isfinite(value)) AS most,
-                avg(value) FILTER (WHERE isfinite(value)) AS mean,
-                count(*) FILTER (WHERE value IS NULL) AS others,
+                count(value) - count(finite) AS nan_count, arg_min(value, step) AS first_value,
+                arg_max(value, step) AS last_value, min(finite) AS least, max(finite) AS most,
+                favg(finite) AS mean, count(*) FILTER (WHERE abs(value) > {EXACT}) AS large
+              FROM h GROUP BY run_no, key_no
+            ), e AS (
+              SELECT run_no, key_no, min(step) FILTER (WHERE finite = least) AS min_step,
+                min(step) FILTER (WHERE finite = most) AS max_step
+              FROM s JOIN h USING (run_no, key_no) WHERE finite = least OR finite = most
+              GROUP BY run_no, key_no
+            ), o AS (
+              SELECT run_no, key_no, count(*) FILTER (WHERE value IS NULL) AS others,
                 count(*) FILTER (WHERE value IS NULL AND json[1] = '"') AS texts,
                 count(*) FILTER (WHERE value IS NULL AND json IN ('true', 'false')) AS booleans,
-                count(*) FILTER (WHERE value IS NOT NULL AND json IS NOT NULL
-                  OR abs(value) > {EXACT}) AS inexact
-              FROM _data.history WHERE run_no IN ({listed}) GROUP BY run_no, key_no
-            ), e AS (
-              SELECT run_no, key_no,
-                any_value(h.value) FILTER (WHERE h.step = s.first_step) AS first_value,
-                any_value(h.value) FILTER (WHERE h.step = s.last_step) AS last_value,
-                min(h.step) FILTER (WHERE h.value = s.least) AS min_step,
-                min(h.step) FILTER (WHERE h.value = s.most) AS max_step
-              FROM s JOIN _data.history h USING (run_no, key_no)
-              WHERE h.run_no IN ({listed}) AND (h.step = s.first_step OR h.step = s.last_step
-                OR h.value = s.least OR h.value = s.most)
-              GROUP BY run_no, key_no
+                count(*) FILTER (WHERE abs(value) <= {EXACT}) AS small
+              FROM _data.other_values WHERE run_no IN ({listed}) GROUP BY run_no, key_no
             )
             SELECT run_no, key_no, numbers, nan_count, first_value, last_value, least, min_step,
-              most, max_step, mean, others, texts, booleans, inexact
-            FROM s LEFT JOIN e USING (run_no, key_no)
+              most, max_step, mean, coalesce(others, 0), coalesce(texts, 0), coalesce(booleans, 0),
+              large + coalesce(small, 0)
+            FROM s LEFT JOIN e USING (run_no, key_no) LEFT JOIN o USING (run_no, key_no)
             """
         )
         database.trim()

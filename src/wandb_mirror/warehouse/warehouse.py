@@ -23,11 +23,12 @@ from wandb_mirror.warehouse.history import History
 from wandb_mirror.warehouse.numbers import Numbers
 from wandb_mirror.warehouse.publish import publish_copy
 from wandb_mirror.warehouse.samples import SampleTables
-from wandb_mirror.warehouse.tables import FLATTENED, create_tables
+from wandb_mirror.warehouse.settling import find_unsettled, settle
+from wandb_mirror.warehouse.tables import FLATTENED, VALUES, create_tables
 from wandb_mirror.warehouse.take import Readable, Taker
 
 OnCommit = Callable[[str], None]
-OF_RUNS = ("history", "steps", "cursors", "metric_stats", "stale", "samples", "sample_counts")
+OF_RUNS = (*VALUES, "steps", "cursors", "metric_stats", "stale", "samples", "sample_counts")
 SELECTION = "metrics selected"
 TAKEN_PAST = "taken past values"
 PAIR, DIRTY = "pair_id", "is_unpublished"
@@ -247,9 +248,9 @@ class Warehouse(Closable):
 
     def settle(self) -> None:
         """Rewrite the runs that ended in the order in which readers ask, in one transaction."""
-        if run_nos := self._history.unsettled():
+        if run_nos := find_unsettled(self.database):
             with self._writing("settled"):
-                self._history.settle(run_nos)
+                settle(self.database, run_nos)
 
     def publish(self) -> Path | None:
         """Make what is derived anew and publish; None where nothing has changed."""

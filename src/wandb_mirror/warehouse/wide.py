@@ -12,13 +12,14 @@ from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.engine import Database
 from wandb_mirror.warehouse.places import Census, Place, give_places
 from wandb_mirror.warehouse.stats import in_parts
+from wandb_mirror.warehouse.tables import IN_RUNS
 from wandb_mirror.warehouse.turning import from_json, pivot
 
 ROWS_TOGETHER = 5_000
 """Runs whose rows of the table of runs are made by one statement."""
 WHOLE = "(regexp_matches(v.value, '^-?[0-9]+$') AND TRY_CAST(v.value AS BIGINT) IS NOT NULL)"
 """The condition that a number of config or summary is an integer that a BIGINT holds."""
-HISTORY_TYPES = {"run_no": "INTEGER", "step": "BIGINT", "timestamp": "DOUBLE", "runtime": "DOUBLE"}
+HISTORY_TYPES = {"run_no": IN_RUNS, "step": "BIGINT", "timestamp": "DOUBLE", "runtime": "DOUBLE"}
 HISTORY_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in HISTORY_TYPES.items())
 HISTORY_OWN = ("run_id", "_step", "_timestamp", "_runtime", "logged_at")
 
