@@ -44,11 +44,38 @@ def describe(connection):
     return connection.exec_driver_sql(query).all()
 
 
-def test_an_upgraded_store_has_the_tables_made_from_the_kinds(tmp_path):
-    with Store.open(tmp_path / "store.sqlite") as store, store._engine.connect() as connection:
+def test_migrations_lead_to_the_tables_made_from_the_kinds(engine):
+    with engine.begin() as connection:
+        migrate(connection, command.upgrade, "head")
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
         assert {*KIND_TABLES, "alembic_version"} <= set(sa.inspect(connection).get_table_names())
+
+
+def test_a_new_store_is_what_migrations_lead_to(tmp_path, engine):
+    with engine.begin() as migrated:
+        migrate(migrated, command.upgrade, "head")
+        with Store.open(tmp_path / "store.sqlite") as store, store._engine.connect() as made:
+            assert named_parts(made) == named_parts(migrated)
+            version = made.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
+            assert version.all() == [HEAD]
+            migrate(made, command.upgrade, "head")  # it finds nothing to do
+
+
+def named_parts(connection):
+    """Return tables with their columns, keys and indexes, whatever order they were made in."""
+    inspector = sa.inspect(connection)
+    return {
+        table: (
+            [{**each, "type": str(each["type"])} for each in inspector.get_columns(table)],
+            inspector.get_pk_constraint(table),
+            sorted(inspector.get_indexes(table), key=lambda each: each["name"]),
+            inspector.get_unique_constraints(table),
+            inspector.get_check_constraints(table),
+            inspector.get_foreign_keys(table),
+        )
+        for table in inspector.get_table_names()
+    }
 
 
 def test_the_newest_revision_is_the_one_the_program_knows():

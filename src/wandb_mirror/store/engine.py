@@ -18,10 +18,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from wandb_mirror.errors import CorruptFile, DiskFull, Locked, Stop, StoreTooNew
+from wandb_mirror.store.tables import metadata
 
 BUSY_SECONDS = 30
 HEAD = "0001"
 """The newest revision in ``migrations/``; a test holds the two equal."""
+VERSION = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Alembic's own table."""
 WAL_ATTEMPTS = 20 * BUSY_SECONDS
 WAL_PAUSE_SECONDS = 0.05
 
@@ -120,14 +128,22 @@ def _begin(connection: sa.Connection) -> None:
 def _upgrade(engine: sa.Engine, path: Path) -> None:
     """Bring the file to this program's tables, in one transaction.
 
-    Alembic is imported only where that is needed: that takes 0.25 s, an open without it 3 ms.
+    A new file gets them as they are now, and the newest revision's mark. Alembic is imported only
+    where a file is older: that takes 0.25 s.
     """
     revision = _load_revision(engine, path)
     if revision == HEAD:
         return
+    if revision is None:
+        with engine.begin() as connection:
+            if not sa.inspect(connection).has_table(VERSION.name):  # else somebody was faster
+                metadata.create_all(connection, checkfirst=False)
+                VERSION.create(connection)
+                connection.execute(VERSION.insert().values(version_num=HEAD))
+        return
     migrations = find_migrations()
     known = {file.name.partition("_")[0] for file in (migrations / "versions").glob("*.py")}
-    if revision is not None and revision not in known:
+    if revision not in known:
         raise StoreTooNew(
             f"{path} was written by a newer wandb-mirror (revision {revision}, this one knows "
             f"{HEAD}); upgrade wandb-mirror, or use another folder"
@@ -148,7 +164,7 @@ def _load_revision(engine: sa.Engine, path: Path) -> str | None:
         tables = sa.inspect(connection).get_table_names()
         if not tables:
             return None
-        if "alembic_version" not in tables:
+        if VERSION.name not in tables:
             raise CorruptFile(
                 f"{path} is a database of something else; move it away, or use another folder"
             )
