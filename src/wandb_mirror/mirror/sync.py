@@ -138,6 +138,7 @@ class Sync:
         there is; ``NotFound`` where the only target is not visible.
         """
         began = monotonic()
+        self.warehouse.prepare()
         self.store.past.keep(is_wanted=self.settings.sync.past_values)
         sync_id = self.store.begin_sync(self.now())
         status, is_lost = "failed", False

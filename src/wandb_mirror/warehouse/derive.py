@@ -50,6 +50,10 @@ class Deriver:
         self._fill_columns(views)
         self._make(views)
 
+    def make_main_views(self) -> None:
+        """Make the views that depend on no data, in a file that has none yet."""
+        self._make(main_views(self._url))
+
     def _wide(self, project_no: int) -> Wide:
         names = [column.name for column in run_columns(self._url)]
         return Wide(self._database, self._settings, project_no, names)
@@ -173,16 +177,18 @@ class Deriver:
         """Make the views that are new or different, and drop those that should not be there."""
         known = self._facts.find("view ")
         wanted = {f"view {quote(view.schema)}.{quote(view.name)}": view for view in views}
-        for name in sorted(known.keys() - wanted.keys()):
-            self._database.run(f"DROP VIEW IF EXISTS {name.removeprefix('view ')}")
+        statements = [
+            f"DROP VIEW IF EXISTS {name.removeprefix('view ')}"
+            for name in sorted(known.keys() - wanted.keys())
+        ]
         made: dict[str, str | None] = dict.fromkeys(known.keys() - wanted.keys())
         for name, view in wanted.items():
             text = view_sql(view)
             if known.get(name) != text:
-                self._database.run(f"CREATE SCHEMA IF NOT EXISTS {quote(view.schema)}")
-                self._database.run(text)
-                self._comment(view)
+                statements += [f"CREATE SCHEMA IF NOT EXISTS {quote(view.schema)}", text]
+                statements += _comments(view)
                 made[name] = text
+        self._database.run_all(statements)
         self._facts.save(made)
         schemas = {view.schema for view in views} | {"main", "_data"}
         for (schema,) in self._database.rows(
@@ -192,14 +198,17 @@ class Deriver:
             if schema not in schemas:
                 self._database.run(f"DROP SCHEMA {quote(schema)} CASCADE")
 
-    def _comment(self, view: View) -> None:
-        """Describe a view and its columns."""
-        name = f"{quote(view.schema)}.{quote(view.name)}"
-        self._database.run(f"COMMENT ON VIEW {name} IS {literal(view.about)}")
-        for each in view.columns:
-            self._database.run(
-                f"COMMENT ON COLUMN {name}.{quote(each.name)} IS {literal(each.about)}"
-            )
+
+def _comments(view: View) -> list[str]:
+    """Return the statements that describe a view and its columns."""
+    name = f"{quote(view.schema)}.{quote(view.name)}"
+    return [
+        f"COMMENT ON VIEW {name} IS {literal(view.about)}",
+        *(
+            f"COMMENT ON COLUMN {name}.{quote(each.name)} IS {literal(each.about)}"
+            for each in view.columns
+        ),
+    ]
 
 
 def view_sql(view: View) -> str:

@@ -43,27 +43,29 @@ def literal(text: str) -> str:
 
 
 class Database:
-    """One connection to one file, used by one thread."""
+    """One connection to one file, used by one thread at a time."""
 
-    def __init__(self, path: Path, settings: WarehouseSettings) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: WarehouseSettings,
+        connection: duckdb.DuckDBPyConnection | None = None,
+    ) -> None:
+        """Open the file, or take a connection to it that is not set up yet."""
         self.path = path
-        self._memory_limit = settings.memory_limit
-        options: dict[str, Any] = {
-            "memory_limit": settings.memory_limit,
-            "threads": settings.threads,
-            "temp_directory": settings.temp_directory or str(path.parent / "spill"),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
+        self._settings = settings
         with translated(path):
-            self._connection = duckdb.connect(config=options)
+            self._connection = connection or _connect(path, settings)
             self._connection.execute(
-                f"ATTACH {literal(str(path))} AS {CATALOG} "
-                f"(STORAGE_VERSION '{STORAGE_VERSION}'); USE {CATALOG}; SET TimeZone = 'UTC'; "
+                f"USE {CATALOG}; SET TimeZone = 'UTC'; "
                 "SET enable_progress_bar = false"  # drawn on stdout, where data goes
             )
             # for what may fail: an error in a transaction's own connection would end it
             self._beside = self._connection.cursor()
+
+    def twin(self) -> Database:
+        """Return another connection to the same file, for another thread; it is closed first."""
+        return Database(self.path, self._settings, self._connection.cursor())
 
     def close(self) -> None:
         """Close the file."""
@@ -79,7 +81,7 @@ class Database:
             self._beside.execute(f"SET memory_limit = '{TRIMMED}'")
         except duckdb.OutOfMemoryException:
             return  # the limit is as it was
-        self._beside.execute("SET memory_limit = ?", [self._memory_limit])
+        self._beside.execute("SET memory_limit = ?", [self._settings.memory_limit])
 
     @contextmanager
     def in_any_order(self) -> Iterator[None]:
@@ -94,6 +96,11 @@ class Database:
         """Execute a statement."""
         with translated(self.path):
             self._connection.execute(sql, list(parameters) or None)
+
+    def run_all(self, statements: Sequence[str]) -> None:
+        """Execute statements in one call: Python's lock is given away, and waited for, once."""
+        if statements:
+            self.run(";\n".join(statements))
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -133,6 +140,25 @@ class Database:
             with suppress(duckdb.TransactionException):  # what could not commit is rolled back
                 self._connection.execute("ROLLBACK")
             raise
+
+
+def _connect(path: Path, settings: WarehouseSettings) -> duckdb.DuckDBPyConnection:
+    options: dict[str, Any] = {
+        "memory_limit": settings.memory_limit,
+        "threads": settings.threads,
+        "temp_directory": settings.temp_directory or str(path.parent / "spill"),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    connection = duckdb.connect(config=options)
+    try:
+        connection.execute(
+            f"ATTACH {literal(str(path))} AS {CATALOG} (STORAGE_VERSION '{STORAGE_VERSION}')"
+        )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from wandb_mirror.warehouse.engine import Database
 
 RUNS_TOGETHER, ROWS_TOGETHER = 100, 50_000
 """Runs whose histories are turned round by one statement: their rows are in memory."""
-RUNS_COUNTED, ROWS_COUNTED = 500, 500_000
+RUNS_COUNTED, ROWS_COUNTED = 200, 100_000
 """Runs of which one statement makes statistics: there is a row a metric of each in memory."""
 
 
@@ -50,7 +50,7 @@ def refresh_stats(database: Database, run_nos: Sequence[int]) -> None:
         database.run(
             f"""
             INSERT INTO _data.metric_stats
-            WITH h AS (
+            WITH h AS NOT MATERIALIZED (
               SELECT run_no, key_no, step, value, CASE WHEN isfinite(value) THEN value END AS finite
               FROM _data.history WHERE run_no IN ({listed})
             ), s AS MATERIALIZED (

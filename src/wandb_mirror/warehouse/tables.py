@@ -216,13 +216,19 @@ def create_tables(database: Database) -> None:
         f"WHERE schema_name = '{SCHEMA}' AND database_name = current_database()"
     ):
         known.setdefault(table, set()).add(column)
+    statements: list[str] = []
     for table, columns in wanted.items():
+        own = f"{SCHEMA}.{quote(table)}"
+        listed = [f"{quote(name)} {kind}" for name, kind in columns.items()]
         if table not in known:
-            listed = ", ".join(f"{quote(name)} {kind}" for name, kind in columns.items())
-            database.run(f"CREATE TABLE {SCHEMA}.{quote(table)} ({listed})")
+            statements.append(f"CREATE TABLE {own} ({', '.join(listed)})")
             continue
-        for name, kind in columns.items():
-            if name not in known[table]:
-                database.run(f"ALTER TABLE {SCHEMA}.{quote(table)} ADD COLUMN {quote(name)} {kind}")
+        new = columns.keys() - known[table]
+        statements += [
+            f"ALTER TABLE {own} ADD COLUMN {column}"
+            for name, column in zip(columns, listed, strict=True)
+            if name in new
+        ]
     if "history" not in known:
-        database.run(f"CREATE VIEW {SCHEMA}.history AS {HISTORY}")
+        statements.append(f"CREATE VIEW {SCHEMA}.history AS {HISTORY}")
+    database.run_all(statements)

@@ -17,20 +17,20 @@ from wandb_mirror.kinds.pages import HistoryCursor, HistoryStatus, ScopeOf
 from wandb_mirror.kinds.spec import Kind
 from wandb_mirror.settings import Settings
 from wandb_mirror.warehouse.derive import Deriver
+from wandb_mirror.warehouse.early_views import EarlyViews
 from wandb_mirror.warehouse.engine import Database, copy_file, quote, set_aside
 from wandb_mirror.warehouse.facts import Facts
+from wandb_mirror.warehouse.forgetting import forget_project
 from wandb_mirror.warehouse.history import History
 from wandb_mirror.warehouse.numbers import Numbers
 from wandb_mirror.warehouse.publish import publish_copy
 from wandb_mirror.warehouse.samples import SampleTables
 from wandb_mirror.warehouse.settling import find_unsettled, settle
-from wandb_mirror.warehouse.tables import FLATTENED, VALUES, create_tables
+from wandb_mirror.warehouse.tables import FLATTENED, create_tables
 from wandb_mirror.warehouse.take import Readable, Taker
 
 OnCommit = Callable[[str], None]
-OF_RUNS = (*VALUES, "steps", "cursors", "metric_stats", "stale", "samples", "sample_counts")
-SELECTION = "metrics selected"
-TAKEN_PAST = "taken past values"
+SELECTION, TAKEN_PAST = "metrics selected", "taken past values"
 PAIR, DIRTY = "pair_id", "is_unpublished"
 
 
@@ -52,6 +52,7 @@ class Warehouse(Closable):
     _history: History = field(init=False)
     _samples: SampleTables = field(init=False)
     _taker: Taker = field(init=False)
+    _views: EarlyViews = field(init=False)
 
     def __post_init__(self) -> None:
         """Put the parts together."""
@@ -60,6 +61,7 @@ class Warehouse(Closable):
         self._history = History(self.database, self._numbers, self.settings)
         self._samples = SampleTables(self.database, self._numbers)
         self._taker = Taker(self.database, self._numbers)
+        self._views = EarlyViews(self.database, self.settings, self.url)
 
     @classmethod
     def open(
@@ -79,17 +81,11 @@ class Warehouse(Closable):
         belongs to another store, or has taken more changes than the store has (a restored backup),
         takes everything anew; history stays, by its run's key.
         """
-        if not path.exists() and published.exists():
-            copy_file(published, path)
-            path.chmod(0o600)
         try:
-            database = _open_database(path, settings)
+            database = _open_database(path, settings, published)
         except CorruptFile:
             set_aside(path)
-            if published.exists():
-                copy_file(published, path)
-                path.chmod(0o600)
-            database = _open_database(path, settings)
+            database = _open_database(path, settings, published)
         path.chmod(0o600)
         warehouse = cls(database, settings, published, url.rstrip("/"), on_commit)
         warehouse._agree(pair_id, store_seq)
@@ -97,7 +93,16 @@ class Warehouse(Closable):
 
     def close(self) -> None:
         """Close the file."""
+        self._views.close()
         self.database.close()
+
+    def prepare(self) -> None:
+        """Begin in a thread what publishing a new file needs and depends on no data.
+
+        ``publish`` raises what it raised.
+        """
+        if not self._facts.find("view "):
+            self._views.begin()
 
     @contextmanager
     def _writing(self, label: str) -> Iterator[None]:
@@ -256,6 +261,9 @@ class Warehouse(Closable):
         """Make what is derived anew and publish; None where nothing has changed."""
         if self._facts.get(DIRTY) is None and self.published.exists():
             return None
+        if self._views.take():
+            self._facts.forget_cached()
+            self.on_commit("warehouse: main views")
         with self._writing("derived"):
             Deriver(self.database, self._facts, self.settings, self.url).refresh()
         generation = int(self._facts.get("generation") or 0) + 1
@@ -271,26 +279,16 @@ class Warehouse(Closable):
     def forget(self, project_id: str) -> None:
         """Remove everything of a project."""
         with self._writing("project forgotten"):
-            number = self._numbers.project(project_id)
-            runs = f"SELECT run_no FROM _data.run_numbers WHERE project_no = {number}"
-            for table in (*OF_RUNS, *FLATTENED):
-                self.database.run(f"DELETE FROM _data.{table} WHERE run_no IN ({runs})")
-            self.database.run(f"DELETE FROM _data.past_values WHERE project_no = {number}")
-            for kind in STORED:
-                if "project_id" in kind.key:
-                    self.database.run(
-                        f"DELETE FROM _data.{quote(kind.plural)} WHERE project_no = {number}"
-                    )
-            for table in ("keys", "places", "schemas", "run_numbers", "project_numbers"):
-                self.database.run(f"DELETE FROM _data.{table} WHERE project_no = {number}")
-            for table in ("runs", "history"):
-                self.database.run(f"DROP TABLE IF EXISTS _data.{table}_{number}")
+            forget_project(self.database, self._numbers.project(project_id))
             self._facts.save({DIRTY: "yes"})
         self._numbers.forget_cached()
 
 
-def _open_database(path: Path, settings: Settings) -> Database:
-    """Open the file and make what is not there of its tables."""
+def _open_database(path: Path, settings: Settings, published: Path) -> Database:
+    """Open the file, or a copy of the published one, and make what is not there of its tables."""
+    if not path.exists() and published.exists():
+        copy_file(published, path)
+        path.chmod(0o600)
     database = Database(path, settings.warehouse)
     try:
         create_tables(database)
