@@ -25,7 +25,7 @@ RUNS_A_WORKER = 2
 long they are."""
 LINES_ON_DISK, RUNS_ON_DISK = 300_000, 300
 """Of shorter runs so many lines and runs may lie on disk."""
-LINES_TOGETHER, BYTES_TOGETHER, SECONDS_TOGETHER = 250_000, 12_000_000, 2.0
+LINES_TOGETHER, BYTES_TOGETHER, SECONDS_TOGETHER = 250_000, 24_000_000, 2.0
 """Files are read together once there are so many lines or bytes, or so long after the first."""
 
 

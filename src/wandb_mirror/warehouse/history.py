@@ -123,6 +123,7 @@ class History:
     def _append(self, project_no: int, rows: Rows, filled: set[int], *, whole: set[int]) -> int:
         keys = self._numbers.keys(project_no, METRIC, rows.columns)
         append(self._database, rows, keys)
+        self._database.trim()
         columns = {keys[path]: own for path, own in rows.columns.items()}
         wide = Wide(self._database, self._settings, project_no, ())
         if rows.run_nos <= whole and wide.fill_early(rows.source, columns, rows.run_nos):
