@@ -58,6 +58,23 @@ def contents(fetched):
     return [Path(path).read_bytes() for path in fetched.paths]
 
 
+@pytest.mark.parametrize("held", [0, 4, 1000])
+def test_a_file_is_the_same_whether_it_is_held_in_memory_or_on_disk_while_it_comes(
+    tmp_path, server, monkeypatch, held
+):
+    monkeypatch.setattr(kept_files, "LONGEST_HELD", held)
+    server.behind["0"] = b"longer than four bytes"
+    first = fetch(files(tmp_path))
+    assert contents(first) == [b"longer than four bytes"]
+    assert [path.name for path in tmp_path.iterdir()] == [Path(first.paths[0]).name]
+    assert fetch(files(tmp_path)).paths == first.paths  # its name says what is in it
+    assert len(server.sent) == 1
+    server.behind["1"] = BadRow("runs", "r", "no such file")
+    with pytest.raises(BadRow):
+        fetch(files(tmp_path), HERE.replace("0", "1"))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def leave(folder, *urls):
     """Fetch as a sync does that is killed then."""
     return fetch(files(folder), *urls)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BytesIO
 from os import fdopen
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkstemp
@@ -30,7 +31,7 @@ from wandb_mirror.upstream.transfers import download_into
 
 PREFIX, SUFFIX, UNFINISHED = "export-", ".parquet", ".part"
 NAME = re.compile(rf"({PREFIX}[0-9a-f]{{16}}-[0-9a-f]{{32}})-([0-9a-f]{{8}}){SUFFIX}")
-BLOCK = 1 << 20
+BLOCK = LONGEST_HELD = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +50,64 @@ class Fetched:
 
 
 @dataclass(slots=True)
-class _Counted:
-    """A file that is written from its start, and the CRC-32 of what was written."""
+class _Arriving:
+    """What came of a file: in memory while it is short, then in a file of no lasting name.
 
-    file: BinaryIO
+    A name made for each of many short files, changed and looked for again, takes as long as
+    fetching them.
+    """
+
+    folder: Path
+    stem: str
     size: int = 0
     checksum: int = 0
+    """CRC-32 of what was written."""
+    _held: BinaryIO = field(default_factory=BytesIO)
+    _unfinished: str = ""
 
     def write(self, content: bytes | memoryview, /) -> int:
         self.size += len(content)
         self.checksum = zlib.crc32(content, self.checksum)
-        return self.file.write(content)
+        if self.size > LONGEST_HELD and not self._unfinished:
+            self._move_to_disk()
+        return self._held.write(content)
+
+    def _move_to_disk(self) -> None:
+        descriptor, self._unfinished = mkstemp(UNFINISHED, f"{self.stem}-", self.folder)
+        held, self._held = self._held, fdopen(descriptor, "wb")
+        self._held.write(held.getbuffer() if isinstance(held, BytesIO) else b"")
 
     def seek(self, place: int, whence: int = 0, /) -> int:
-        return self.file.seek(place, whence)
+        return self._held.seek(place, whence)
 
     def truncate(self) -> int:
         self.size = self.checksum = 0  # whoever begins anew begins at the start
-        return self.file.truncate(0)
+        return self._held.truncate(0)
 
     def flush(self) -> None:
-        self.file.flush()
+        self._held.flush()
+
+    def keep(self, key: str) -> Path:
+        """Give it its name: one that was only begun to be written does not fit what it says."""
+        path = self.folder / f"{key}-{self.checksum:08x}{SUFFIX}"
+        if self._unfinished:
+            self._held.close()
+            Path(self._unfinished).replace(path)
+            self._unfinished = ""
+        elif isinstance(self._held, BytesIO):
+            try:
+                with path.open("wb") as file:
+                    file.write(self._held.getbuffer())
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
+        return path
+
+    def close(self) -> None:
+        """Leave nothing behind that was not kept."""
+        self._held.close()
+        if self._unfinished:
+            Path(self._unfinished).unlink(missing_ok=True)
 
 
 class KeptFiles:
@@ -135,16 +173,11 @@ class KeptFiles:
                 if _checksum_of(path) == checksum:
                     return path
             path.unlink(missing_ok=True)
-        descriptor, name = mkstemp(UNFINISHED, f"{self._stem}-", self._folder)
-        try:
-            with fdopen(descriptor, "wb") as opened:
-                file = _Counted(opened)
-                download_into(client, url, file)
-            if not file.size:
+        with closing(_Arriving(self._folder, self._stem)) as arriving:
+            download_into(client, url, arriving)
+            if not arriving.size:
                 raise BadRow(self._kind.plural, run_id, "an exported file is empty")
-            return Path(name).replace(self._folder / f"{key}-{file.checksum:08x}{SUFFIX}")
-        finally:
-            Path(name).unlink(missing_ok=True)
+            return arriving.keep(key)
 
     def close(self, *, is_over: bool) -> None:
         """Remove all files where all is read; else leave them to the next sync."""
