@@ -51,6 +51,18 @@ class Readable(Protocol):
         """Return what was edited and is not upstream."""
 
 
+def marked(batches: Iterator[list[Row]]) -> Iterator[tuple[list[Row], str]]:
+    """Yield batches, and with each up to which change all is taken once it is.
+
+    Rows of the last change of a batch may go on in the next one.
+    """
+    batch = next(batches, None)
+    while batch is not None:
+        following = next(batches, None)
+        yield batch, str(batch[-1]["changed_seq"] - (following is not None))
+        batch = following
+
+
 class Taker:
     """Takes rows of every kind."""
 

@@ -27,7 +27,7 @@ from wandb_mirror.warehouse.publish import publish_copy
 from wandb_mirror.warehouse.samples import SampleTables
 from wandb_mirror.warehouse.settling import find_unsettled, settle
 from wandb_mirror.warehouse.tables import FLATTENED, create_tables
-from wandb_mirror.warehouse.take import Readable, Taker
+from wandb_mirror.warehouse.take import Readable, Taker, marked
 
 OnCommit = Callable[[str], None]
 SELECTION, TAKEN_PAST = "metrics selected", "taken past values"
@@ -136,31 +136,18 @@ class Warehouse(Closable):
         """Take what changed in the store; True where anything had."""
         is_changed = False
         for kind in STORED:
-            latest = 0
-            for rows in store.load_changed(kind, after_seq=self._mark(kind)):
+            name = f"taken {kind.plural}"
+            for rows, mark in marked(store.load_changed(kind, after_seq=self._mark(kind))):
+                is_changed = True
                 with self._writing(f"took {kind.plural}"):
                     self._taker.take_batch(kind, rows)
-                    # rows of the last number may go on in the next batch: they are taken again
-                    mark = str(rows[-1]["changed_seq"] - 1)
-                    self._facts.save({f"taken {kind.plural}": mark, DIRTY: "yes"})
-                latest = rows[-1]["changed_seq"]
-            if latest:
-                is_changed = True
-                with self._writing(f"took all {kind.plural}"):
-                    self._facts.save({f"taken {kind.plural}": str(latest)})
-        self._take_past(store)
-        return self._take_books(store) or is_changed
-
-    def _take_past(self, store: Readable) -> None:
-        latest = 0
-        for rows in store.past.load(after_seq=int(self._facts.get(TAKEN_PAST) or 0)):
+                    self._facts.save({name: mark, DIRTY: "yes"})
+        after_seq = int(self._facts.get(TAKEN_PAST) or 0)
+        for rows, mark in marked(store.past.load(after_seq=after_seq)):
             with self._writing("took past values"):
                 self._taker.take_past(rows)
-                self._facts.save({TAKEN_PAST: str(rows[-1]["changed_seq"] - 1), DIRTY: "yes"})
-            latest = rows[-1]["changed_seq"]
-        if latest:
-            with self._writing("took all past values"):
-                self._facts.save({TAKEN_PAST: str(latest)})
+                self._facts.save({TAKEN_PAST: mark, DIRTY: "yes"})
+        return self._take_books(store) or is_changed
 
     def _take_books(self, store: Readable) -> bool:
         """Take removals, errors and the log; the log alone is no change worth publishing."""
