@@ -25,6 +25,8 @@ from wandb_mirror.settings import WarehouseSettings
 STORAGE_VERSION = "v1.2.0"
 """Readable by every driver from DuckDB 1.2 on; the default of 2.0 is unreadable by any 1.x."""
 CATALOG = "w"
+VACUUM_TASKS = 3
+"""Groups of small row groups that a checkpoint puts together; each is in memory, uncompressed."""
 TRIMMED = "16MB"
 """What is kept in memory between the batches of a long sync."""
 
@@ -153,6 +155,7 @@ def _connect(path: Path, settings: WarehouseSettings) -> duckdb.DuckDBPyConnecti
     options: dict[str, Any] = {
         "memory_limit": settings.memory_limit,
         "threads": settings.threads,
+        "max_vacuum_tasks": VACUUM_TASKS,
         "temp_directory": settings.temp_directory or str(path.parent / "spill"),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
