@@ -86,6 +86,8 @@ class History:
 
     def save(self, pages: Sequence[StepsPage]) -> int:
         """Save pages, in their order; return how many values came."""
+        if not pages:
+            return 0  # DuckDB before 2.0 takes no empty list
         numbers = self._numbers.runs_of((page.project_id, page.run_id) for page in pages)
         run_nos = [numbers[(page.project_id, page.run_id)] for page in pages]
         stored = self._clear_ranges(pages, run_nos)
