@@ -144,7 +144,8 @@ def test_addresses_may_expire_as_often_as_they_like_while_bytes_come(strange):
     assert parts.MOST_PARTS * contents.ATTEMPTS < COUNT
     assert not mirror.download(path, wish=Wish(out)).problems
     assert (out / "deep/model.bin").read_bytes() == WHOLE
-    assert len(ranges(box)[0]) < 2 * COUNT
+    # whoever is under way when an address expires is refused once, each time
+    assert len(ranges(box)[0]) < 3 * COUNT
 
 
 def test_a_part_whose_connection_breaks_is_asked_for_again_alone(filled):
