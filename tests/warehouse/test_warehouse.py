@@ -29,6 +29,7 @@ from wandb_mirror.store.store import Store
 from wandb_mirror.warehouse import engine, incoming
 from wandb_mirror.warehouse.engine import quote
 from wandb_mirror.warehouse.places import Census, Place, give_places
+from wandb_mirror.warehouse.take import marked
 from wandb_mirror.warehouse.warehouse import Warehouse
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001
@@ -631,3 +632,19 @@ def test_a_question_that_asks_for_no_time_reads_no_steps(place):
             assert connection.execute(sql).fetchall() == [
                 (run_id, 1.5 if reads_steps else 1.0) for run_id in ("r", "s")
             ]
+
+
+def test_an_integer_that_no_double_holds_counts_as_inexact_however_near_it_is(place):
+    place.runs("r")
+    place.publish(whole("r", [(0, {"near": 2**53 + 1, "far": 2**60 + 1, "plain": 3})]))
+    found = place.ask(
+        "SELECT k.name, m.inexact, m.count FROM _data.metric_stats m "
+        "JOIN _data.keys k USING (key_no) ORDER BY ALL"
+    )
+    assert found == [("far", 1, 1), ("near", 1, 1), ("plain", 0, 1)]
+
+
+def test_a_batch_is_taken_up_to_the_change_before_its_last_as_long_as_another_follows():
+    batches = [[{"changed_seq": 3}, {"changed_seq": 7}], [{"changed_seq": 7}], [{"changed_seq": 9}]]
+    assert [mark for _, mark in marked(iter(batches))] == ["6", "6", "9"]
+    assert not list(marked(iter([])))

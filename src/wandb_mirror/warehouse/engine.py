@@ -65,7 +65,7 @@ class Database:
             # for what may fail: an error in a transaction's own connection would end it
             self._beside = self._connection.cursor()
         self._twin: Database | None = None
-        self._is_open = True
+        self.is_open = True
 
     def twin(self) -> Database:
         """Return another connection to the same file, for another thread; it is closed first."""
@@ -76,7 +76,7 @@ class Database:
         """Close the file."""
         self._beside.close()
         self._connection.close()
-        self._is_open = False
+        self.is_open = False
 
     def trim(self) -> None:
         """Let go of most cached blocks of the file: else they add up until the limit is reached.
@@ -84,7 +84,7 @@ class Database:
         A transaction's own blocks may stay; memory is then freed as far as it can be. While
         another thread is at work nothing is done: it would be left without memory.
         """
-        if self._twin is not None and self._twin._is_open:  # noqa: SLF001  (one of us)
+        if self._twin is not None and self._twin.is_open:
             return
         try:
             self._beside.execute(f"SET memory_limit = '{TRIMMED}'")
